@@ -1,0 +1,199 @@
+//! `Id<Plan>` is not an `Id<Task>`.
+//!
+//! Inside (log, views, domain) an id is a UUID. Outside it is opaque: base64url of one format byte, one byte for the
+//! kind and the sixteen bytes of the UUID, so that a client can neither guess nor mix up ids.
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, hash, marker::PhantomData, str::FromStr};
+use uuid::Uuid;
+
+use crate::{Aggregate, Kind};
+
+/// The identity of one aggregate of type `T`.
+pub struct Id<T>(Uuid, PhantomData<fn() -> T>);
+
+/// First byte of every id that leaves the service. A new format gets a new byte, old ids stay readable.
+const FORMAT: u8 = 1;
+
+impl<T> Id<T> {
+    /// The id with this UUID.
+    pub const fn new(uuid: Uuid) -> Self {
+        Self(uuid, PhantomData)
+    }
+    /// The UUID inside.
+    pub const fn uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+/// An id of a kind known only at run time, as GraphQL's `node(id:)` takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct GlobalId {
+    /// What it is an id of.
+    pub kind: Kind,
+    /// The UUID inside.
+    pub uuid: Uuid,
+}
+
+impl fmt::Display for GlobalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut bytes = [0; 18];
+        bytes[0] = FORMAT;
+        bytes[1] = self.kind.code();
+        bytes[2..].copy_from_slice(self.uuid.as_bytes());
+        // 18 bytes are exactly 24 characters: no padding.
+        for chunk in bytes.chunks_exact(3) {
+            let word = u32::from(chunk[0]) << 16 | u32::from(chunk[1]) << 8 | u32::from(chunk[2]);
+            for shift in [18, 12, 6, 0] {
+                write!(f, "{}", char::from(ALPHABET[(word >> shift & 63) as usize]))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const NOT_AN_ID: &str = "is not an id of this service";
+
+impl FromStr for GlobalId {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text.len() != 24 {
+            return Err(NOT_AN_ID);
+        }
+        let mut bytes = [0_u8; 18];
+        for (chunk, out) in text.as_bytes().chunks_exact(4).zip(bytes.chunks_exact_mut(3)) {
+            let mut word = 0_u32;
+            for byte in chunk {
+                let digit = ALPHABET.iter().position(|letter| letter == byte).ok_or(NOT_AN_ID)?;
+                word = word << 6 | u32::try_from(digit).map_err(|_| NOT_AN_ID)?;
+            }
+            out.copy_from_slice(&word.to_be_bytes()[1..]);
+        }
+        match (bytes[0], Kind::from_code(bytes[1]), Uuid::from_slice(&bytes[2..])) {
+            (FORMAT, Some(kind), Ok(uuid)) => Ok(Self { kind, uuid }),
+            _ => Err(NOT_AN_ID),
+        }
+    }
+}
+
+impl<T: Aggregate> From<Id<T>> for GlobalId {
+    fn from(id: Id<T>) -> Self {
+        Self { kind: T::KIND, uuid: id.0 }
+    }
+}
+impl<T: Aggregate> fmt::Display for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        GlobalId::from(*self).fmt(f)
+    }
+}
+impl<T: Aggregate> FromStr for Id<T> {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let id: GlobalId = text.parse()?;
+        if id.kind == T::KIND {
+            Ok(Self::new(id.uuid))
+        } else {
+            Err(format!("is the id of a {}, not of a {}", id.kind.name(), T::KIND.name()))
+        }
+    }
+}
+
+impl<T> Clone for Id<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Id<T> {}
+impl<T> PartialEq for Id<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> Eq for Id<T> {}
+impl<T> PartialOrd for Id<T> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl<T> Ord for Id<T> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+impl<T> hash::Hash for Id<T> {
+    fn hash<H: hash::Hasher>(&self, hasher: &mut H) {
+        self.0.hash(hasher);
+    }
+}
+impl<T> fmt::Debug for Id<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl<T> Serialize for Id<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+impl<'de, T> Deserialize<'de> for Id<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Uuid::deserialize(deserializer).map(Self::new)
+    }
+}
+
+newtype!(Id<T> as Uuid, into: |id| id.0, from: |uuid| Ok(Self::new(uuid)));
+
+#[cfg(feature = "graphql")]
+mod graphql {
+    use super::{Aggregate, GlobalId, Id};
+    use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+    #[Scalar(name = "ID")]
+    impl<T: Aggregate> ScalarType for Id<T> {
+        fn parse(value: Value) -> InputValueResult<Self> {
+            match &value {
+                Value::String(text) => text.parse().map_err(InputValueError::custom),
+                _ => Err(InputValueError::expected_type(value)),
+            }
+        }
+        fn to_value(&self) -> Value {
+            Value::String(self.to_string())
+        }
+    }
+
+    #[Scalar(name = "ID")]
+    impl ScalarType for GlobalId {
+        fn parse(value: Value) -> InputValueResult<Self> {
+            match &value {
+                Value::String(text) => text.parse().map_err(InputValueError::custom),
+                _ => Err(InputValueError::expected_type(value)),
+            }
+        }
+        fn to_value(&self) -> Value {
+            Value::String(self.to_string())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::programme::{plan::Plan, task::Task};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_id_survives_its_way_out_and_in(bytes: [u8; 16]) {
+            let id = Id::<Task>::new(Uuid::from_bytes(bytes));
+            prop_assert_eq!(id.to_string().parse::<Id<Task>>(), Ok(id));
+            prop_assert!(id.to_string().parse::<Id<Plan>>().is_err());
+        }
+
+        #[test]
+        fn no_text_breaks_the_reader(text in ".{0,40}") {
+            if let Ok(id) = text.parse::<GlobalId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
+    }
+}

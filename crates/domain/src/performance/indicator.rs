@@ -1,0 +1,693 @@
+//! An indicator (指标): a quantity with a target, measured period by period and judged at the end.
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Aggregate, Amount, Claim, Context, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
+    Subject,
+    aggregate::{Stamp, commands},
+    lifecycle::{Parent, Requirement, Step, To, status},
+    organisation::unit::Unit,
+    performance::attainment::{self, Baseline, Comparator, Measure, Point, Target},
+    policy::By,
+    programme::{
+        plan::{OPEN_STATES, Plan},
+        task::{Evidence, Task, check_evidence},
+    },
+    text,
+};
+
+vocabulary! {
+    /// Where an indicator stands (指标状态).
+    pub enum IndicatorStatus {
+        Defined = "DEFINED", "已设定";
+        Active = "ACTIVE", "监测中";
+        JudgedAttained = "JUDGED_ATTAINED", "判定完成";
+        JudgedMissed = "JUDGED_MISSED", "判定未完成";
+        Retired = "RETIRED", "已停用";
+    }
+}
+status!(IndicatorStatus);
+use IndicatorStatus::{Active, Defined, JudgedAttained, JudgedMissed, Retired};
+
+vocabulary! {
+    /// What in the document the target rests on (目标依据).
+    pub enum TargetBasis {
+        Numeric = "NUMERIC", "印有数值";
+        Totality = "TOTALITY", "全部、全覆盖、杜绝";
+        Trend = "TREND", "只写趋势";
+        Counted = "COUNTED", "按列举计数";
+    }
+}
+
+const OFFICE: &[By] = &[By::InRegion(Role::LeadingGroupOffice)];
+const MEASURER: &[By] = &[By::InRegion(Role::LeadingGroupOffice), By::InRegion(Role::UnitOfficer)];
+const LIFE: Step<IndicatorStatus> = Step {
+    action: "",
+    term: "",
+    from: &[Defined, Active],
+    to: To::Same,
+    by: OFFICE,
+    requires: &[],
+    parent: None,
+    basis: None,
+};
+const STEPS: &[Step<IndicatorStatus>] = &[
+    Step {
+        action: "defineIndicator",
+        term: "设定指标",
+        from: &[],
+        to: To::State(Defined),
+        parent: Some(Parent { kind: Kind::Plan, states: OPEN_STATES }),
+        ..LIFE
+    },
+    Step { action: "setBaseline", term: "设定基期值", ..LIFE },
+    Step { action: "reviseTarget", term: "调整目标", requires: &[Requirement::Reason], ..LIFE },
+    Step {
+        action: "recordMeasurement", term: "录入监测值", to: To::State(Active), by: MEASURER, ..LIFE
+    },
+    Step {
+        action: "correctMeasurement",
+        term: "更正监测值",
+        from: &[Active, JudgedAttained, JudgedMissed],
+        to: To::State(Active),
+        by: MEASURER,
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "judgeIndicator",
+        term: "判定指标",
+        from: &[Active],
+        to: To::OneOf(&[JudgedAttained, JudgedMissed]),
+        ..LIFE
+    },
+    Step {
+        action: "retireIndicator",
+        term: "停用指标",
+        to: To::State(Retired),
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+];
+
+commands! {
+    /// What may be asked of an indicator.
+    IndicatorCommand {
+        create DefineIndicator = "defineIndicator";
+        on SetBaseline = "setBaseline";
+        on ReviseTarget = "reviseTarget" (reason);
+        on RecordMeasurement = "recordMeasurement";
+        on CorrectMeasurement = "correctMeasurement" (reason);
+        on JudgeIndicator = "judgeIndicator";
+        on RetireIndicator = "retireIndicator" (reason);
+    }
+}
+
+/// Defines an indicator of a plan (设定指标). Its code is unique.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct DefineIndicator {
+    /// The plan that sets the target.
+    pub plan_id: Id<Plan>,
+    /// The task it belongs to.
+    pub task_id: Option<Id<Task>>,
+    /// A code unique over all plans, such as `GS11-6_2-01`: letters, digits, `-` and `_`, at most 60.
+    pub code: String,
+    /// What is measured, at most 200 characters.
+    pub name: String,
+    /// The unit of the numbers, such as `%`, `百分点`, `个`.
+    pub unit: String,
+    /// What sort of quantity it is.
+    pub measure: Measure,
+    /// What is to be reached.
+    pub target: Target,
+    /// What in the document the target rests on.
+    pub basis: TargetBasis,
+    /// The value before the programme began.
+    pub baseline: Option<Baseline>,
+    /// To what it applies.
+    pub scope: Option<String>,
+    /// The region it is about.
+    pub region_code: RegionCode,
+    /// Exact words of the document, for audit.
+    pub source_phrase: Option<String>,
+    /// Doubts.
+    pub note: Option<String>,
+}
+
+/// Sets or replaces the baseline (设定基期值).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct SetBaseline {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// The value before the programme began.
+    pub baseline: Baseline,
+}
+
+/// Revises the target (调整目标).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct ReviseTarget {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// What is to be reached from now on.
+    pub target: Target,
+    /// Why.
+    pub reason: String,
+}
+
+/// Records a measured value (录入监测值). Periods of one region do not overlap.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct RecordMeasurement {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// The period it holds for.
+    pub period: Period,
+    /// The region it holds for: the indicator's own or one inside it; its own when left out.
+    pub region_code: Option<RegionCode>,
+    /// The value, in the indicator's unit.
+    pub value: Amount,
+    /// What shows it.
+    #[cfg_attr(feature = "graphql", graphql(default))]
+    pub evidence: Vec<Evidence>,
+    /// A remark.
+    pub note: Option<String>,
+}
+
+/// Corrects a measured value (更正监测值). The earlier value stays readable; a correction is not itself corrected:
+/// correct the measurement again.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct CorrectMeasurement {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// Number of the measurement to correct.
+    pub number: i32,
+    /// The right value.
+    pub value: Amount,
+    /// Why.
+    pub reason: String,
+}
+
+/// Judges the indicator by its measurements (判定指标).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct JudgeIndicator {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// A remark.
+    pub note: Option<String>,
+}
+
+/// Retires an indicator (停用指标).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+pub struct RetireIndicator {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// Why.
+    pub reason: String,
+}
+
+/// A measured value (监测值). Numbers count from 1 in each indicator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
+pub struct Measurement {
+    /// Its number in the indicator.
+    pub number: i32,
+    /// The period it holds for.
+    pub period: Period,
+    /// The region it holds for.
+    pub region_code: RegionCode,
+    /// The value that counts: the recorded one, or the latest correction.
+    pub value: Amount,
+    /// The unit that reported it, when an officer of a unit did.
+    #[cfg_attr(feature = "graphql", graphql(name = "reportedById"))]
+    pub reported_by: Option<Id<Unit>>,
+    /// What shows it.
+    pub evidence: Vec<Evidence>,
+    /// A remark.
+    pub note: Option<String>,
+    /// Values that stood here before, first to last.
+    pub corrections: Vec<Correction>,
+}
+
+/// A value that was corrected (被更正的值).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
+pub struct Correction {
+    /// What stood there.
+    pub value: Amount,
+    /// Why it was corrected.
+    pub reason: String,
+}
+
+/// What has happened to an indicator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data")]
+#[expect(missing_docs, reason = "fields are those of the commands")]
+pub enum IndicatorEvent {
+    /// 指标已设定
+    Defined(DefineIndicator),
+    /// 基期值已设定
+    BaselineSet { baseline: Baseline },
+    /// 目标已调整
+    TargetRevised { target: Target, reason: String },
+    /// 监测值已录入
+    MeasurementRecorded {
+        number: i32,
+        period: Period,
+        region_code: RegionCode,
+        value: Amount,
+        reported_by: Option<Id<Unit>>,
+        evidence: Vec<Evidence>,
+        note: Option<String>,
+    },
+    /// 监测值已更正
+    MeasurementCorrected { number: i32, value: Amount, reason: String },
+    /// 指标已判定
+    Judged { attained: bool, value: Amount, note: Option<String> },
+    /// 指标已停用
+    Retired { reason: String },
+}
+impl Event for IndicatorEvent {}
+
+impl IndicatorEvent {
+    /// Where the indicator stands after this event; `None` when it stays.
+    pub const fn status(&self) -> Option<IndicatorStatus> {
+        match self {
+            Self::Defined(_) => Some(Defined),
+            Self::BaselineSet { .. } | Self::TargetRevised { .. } => None,
+            Self::MeasurementRecorded { .. } | Self::MeasurementCorrected { .. } => Some(Active),
+            Self::Judged { attained: true, .. } => Some(JudgedAttained),
+            Self::Judged { attained: false, .. } => Some(JudgedMissed),
+            Self::Retired { .. } => Some(Retired),
+        }
+    }
+}
+
+/// What an indicator must remember to decide.
+#[derive(Clone, Debug, Default)]
+pub struct Indicator {
+    status: Option<IndicatorStatus>,
+    region: Option<RegionCode>,
+    definition: Option<DefineIndicator>,
+    /// Period, region and value of each measurement, by number from 1.
+    measured: Vec<(Period, RegionCode, Amount)>,
+}
+
+impl Indicator {
+    /// The claim of an indicator's code.
+    pub const CODE: &'static str = "indicator.code";
+
+    /// Points of the indicator's own region, which are judged.
+    fn points(&self) -> Vec<Point> {
+        let own = self.measured.iter().filter(|(_, region, _)| Some(*region) == self.region);
+        own.map(|(period, _, value)| Point { period: *period, value: *value }).collect()
+    }
+}
+
+impl DefineIndicator {
+    fn check(&self, facts: &Facts) -> Result<(), Rejection> {
+        let allowed = self.code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if self.code.is_empty() || self.code.len() > 60 || !allowed {
+            return Err(Rejection::invalid(
+                "code",
+                "is not 1 to 60 letters, digits, hyphens and underscores",
+            ));
+        }
+        text::required("name", &self.name, text::TITLE)?;
+        text::required("unit", &self.unit, text::SHORT)?;
+        text::maybe("scope", self.scope.as_ref(), text::TITLE)?;
+        text::maybe("sourcePhrase", self.source_phrase.as_ref(), text::LONG)?;
+        text::maybe("note", self.note.as_ref(), text::LONG)?;
+        check_target(&self.target, self.baseline.as_ref())?;
+        let task = self.task_id.and_then(|id| facts.object(id.uuid()));
+        if task.is_some_and(|task| task.belongs_to != Some(self.plan_id.uuid())) {
+            return Err(Rejection::invalid("taskId", "belongs to another plan"));
+        }
+        Ok(())
+    }
+}
+
+fn check_target(target: &Target, baseline: Option<&Baseline>) -> Result<(), Rejection> {
+    text::maybe("target.text", target.text.as_ref(), text::SHORT)?;
+    if target.upper.is_some_and(|upper| upper < target.value) {
+        return Err(Rejection::invalid("target.upper", "lies below the target"));
+    }
+    if target.comparator == Comparator::IncreaseBy && baseline.is_none() {
+        return Err(Rejection::invalid("baseline", "is needed for an increase (its value may come later)"));
+    }
+    text::maybe("baseline.note", baseline.and_then(|baseline| baseline.note.as_ref()), text::LONG)
+}
+
+fn check_value(measure: Measure, unit: &str, value: Amount) -> Result<(), Rejection> {
+    let percent = Amount::from(0)..=Amount::from(100);
+    if measure == Measure::Ratio && unit.trim() == "%" && !percent.contains(&value) {
+        return Err(Rejection::invalid("value", "a ratio lies between 0 and 100 %"));
+    }
+    Ok(())
+}
+
+/// Most measurements of one indicator.
+const MOST_MEASUREMENTS: usize = 100_000;
+
+impl Aggregate for Indicator {
+    const KIND: Kind = Kind::Indicator;
+    type Status = IndicatorStatus;
+    type Command = IndicatorCommand;
+    type Event = IndicatorEvent;
+    const STEPS: &'static [Step<IndicatorStatus>] = STEPS;
+
+    fn status(&self) -> Option<IndicatorStatus> {
+        self.status
+    }
+
+    fn subject(&self, command: Option<&IndicatorCommand>, _: &Facts) -> Subject {
+        let region = match command {
+            Some(IndicatorCommand::DefineIndicator(indicator)) => Some(indicator.region_code),
+            _ => self.region,
+        };
+        Subject { region, ..Subject::default() }
+    }
+
+    fn needs(&self, command: &IndicatorCommand) -> Vec<Need> {
+        let IndicatorCommand::DefineIndicator(indicator) = command else { return Vec::new() };
+        let plan = Need::Object { kind: Kind::Plan, id: indicator.plan_id.uuid(), field: "planId".into() };
+        let task = indicator.task_id.map(|id| Need::Object {
+            kind: Kind::Task,
+            id: id.uuid(),
+            field: "taskId".into(),
+        });
+        std::iter::once(plan).chain(task).collect()
+    }
+
+    fn decide(
+        &self,
+        command: IndicatorCommand,
+        context: &Context<'_>,
+    ) -> Result<Vec<IndicatorEvent>, Rejection> {
+        let command = match command {
+            IndicatorCommand::DefineIndicator(indicator) => {
+                indicator.check(context.facts)?;
+                return Ok(vec![IndicatorEvent::Defined(indicator)]);
+            }
+            other => other,
+        };
+        let (Some(definition), Some(own_region)) = (&self.definition, self.region) else {
+            return Err(Rejection::NotFound { kind: Kind::Indicator, field: "id".into() });
+        };
+        Ok(vec![match command {
+            IndicatorCommand::DefineIndicator(_) => return Ok(Vec::new()),
+            IndicatorCommand::SetBaseline(SetBaseline { baseline, .. }) => {
+                text::maybe("baseline.note", baseline.note.as_ref(), text::LONG)?;
+                IndicatorEvent::BaselineSet { baseline }
+            }
+            IndicatorCommand::ReviseTarget(ReviseTarget { target, reason, .. }) => {
+                check_target(&target, definition.baseline.as_ref())?;
+                text::required("reason", &reason, text::LONG)?;
+                IndicatorEvent::TargetRevised { target, reason }
+            }
+            IndicatorCommand::RecordMeasurement(RecordMeasurement {
+                period,
+                region_code,
+                value,
+                evidence,
+                note,
+                ..
+            }) => {
+                let region_code = region_code.unwrap_or(own_region);
+                if !own_region.covers(region_code) {
+                    return Err(Rejection::invalid("regionCode", "lies outside the indicator's region"));
+                }
+                if !context.viewer.region.covers(region_code) {
+                    return Err(Rejection::invalid("regionCode", "lies outside the viewer's region"));
+                }
+                check_value(definition.measure, &definition.unit, value)?;
+                check_evidence(&evidence)?;
+                text::maybe("note", note.as_ref(), text::LONG)?;
+                let clash = |(known, region, _): &(Period, RegionCode, Amount)| {
+                    *region == region_code && known.overlaps(period)
+                };
+                if let Some((known, ..)) = self.measured.iter().find(|entry| clash(entry)) {
+                    let message = format!("{known} is measured already: correct that measurement");
+                    return Err(Rejection::rule("periods-do-not-overlap", message, None));
+                }
+                if self.measured.len() >= MOST_MEASUREMENTS {
+                    return Err(Rejection::rule("measurements-are-bounded", "the indicator is full", None));
+                }
+                let number = i32::try_from(self.measured.len() + 1).unwrap_or(i32::MAX);
+                let reported_by = context.viewer.units.first().copied();
+                IndicatorEvent::MeasurementRecorded {
+                    number,
+                    period,
+                    region_code,
+                    value,
+                    reported_by,
+                    evidence,
+                    note,
+                }
+            }
+            IndicatorCommand::CorrectMeasurement(CorrectMeasurement { number, value, reason, .. }) => {
+                text::required("reason", &reason, text::LONG)?;
+                check_value(definition.measure, &definition.unit, value)?;
+                let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+                let Some((_, region, known)) = at.and_then(|at| self.measured.get(at)) else {
+                    return Err(Rejection::invalid(
+                        "number",
+                        "is not the number of a measurement of this indicator",
+                    ));
+                };
+                if !context.viewer.region.covers(*region) {
+                    return Err(Rejection::invalid("number", "lies outside the viewer's region"));
+                }
+                if *known == value {
+                    return Err(Rejection::invalid("value", "is the present value"));
+                }
+                IndicatorEvent::MeasurementCorrected { number, value, reason }
+            }
+            IndicatorCommand::JudgeIndicator(JudgeIndicator { note, .. }) => {
+                text::maybe("note", note.as_ref(), text::LONG)?;
+                let (target, baseline) = (&definition.target, definition.baseline.as_ref());
+                let points = self.points();
+                let judged =
+                    attainment::attainment(target, definition.measure, &definition.unit, baseline, &points)
+                        .ok_or_else(|| {
+                        Rejection::rule(
+                            "judged-by-own-region",
+                            "the indicator's own region is not measured",
+                            None,
+                        )
+                    })?;
+                let attained = judged.met.ok_or_else(|| {
+                    Rejection::rule(
+                        "increase-needs-baseline",
+                        judged.unjudged_because.unwrap_or("cannot be judged"),
+                        None,
+                    )
+                })?;
+                IndicatorEvent::Judged { attained, value: judged.value, note }
+            }
+            IndicatorCommand::RetireIndicator(RetireIndicator { reason, .. }) => {
+                text::required("reason", &reason, text::LONG)?;
+                IndicatorEvent::Retired { reason }
+            }
+        }])
+    }
+
+    fn evolve(&mut self, event: &IndicatorEvent, _: &Stamp) {
+        self.status = event.status().or(self.status);
+        match event {
+            IndicatorEvent::Defined(definition) => {
+                self.region = Some(definition.region_code);
+                self.definition = Some(definition.clone());
+            }
+            IndicatorEvent::BaselineSet { baseline } => {
+                if let Some(definition) = &mut self.definition {
+                    definition.baseline = Some(baseline.clone());
+                }
+            }
+            IndicatorEvent::TargetRevised { target, .. } => {
+                if let Some(definition) = &mut self.definition {
+                    definition.target = target.clone();
+                }
+            }
+            IndicatorEvent::MeasurementRecorded { period, region_code, value, .. } => {
+                self.measured.push((*period, *region_code, *value));
+            }
+            IndicatorEvent::MeasurementCorrected { number, value, .. } => {
+                let at = usize::try_from(*number).ok().and_then(|number| number.checked_sub(1));
+                if let Some(entry) = at.and_then(|at| self.measured.get_mut(at)) {
+                    entry.2 = *value;
+                }
+            }
+            IndicatorEvent::Judged { .. } | IndicatorEvent::Retired { .. } => {}
+        }
+    }
+
+    fn claims(&self, event: &IndicatorEvent) -> Vec<Claim> {
+        match event {
+            IndicatorEvent::Defined(indicator) => vec![Claim::take(Self::CODE, &indicator.code, "code")],
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Date, Fact, Viewer,
+        spec::{given, office},
+    };
+    use uuid::Uuid;
+
+    fn id<T>(number: u128) -> Id<T> {
+        Id::new(Uuid::from_u128(number))
+    }
+    fn definition() -> DefineIndicator {
+        DefineIndicator {
+            plan_id: id(1),
+            task_id: None,
+            code: "GS11-6_2-01".into(),
+            name: "监督抽查合格率".into(),
+            unit: "%".into(),
+            measure: Measure::Ratio,
+            target: Target {
+                comparator: Comparator::AtLeast,
+                value: "90".parse().unwrap(),
+                upper: None,
+                text: None,
+                approximate: false,
+                recurrence: None,
+                due_on: Date::new(2015, 12, 31).unwrap(),
+            },
+            basis: TargetBasis::Numeric,
+            baseline: None,
+            scope: None,
+            region_code: "620000".parse().unwrap(),
+            source_phrase: None,
+            note: None,
+        }
+    }
+    fn record(period: &str, value: &str) -> RecordMeasurement {
+        RecordMeasurement {
+            id: id(5),
+            period: period.parse().unwrap(),
+            region_code: None,
+            value: value.parse().unwrap(),
+            evidence: vec![],
+            note: None,
+        }
+    }
+    fn recorded(number: i32, period: &str, value: &str) -> IndicatorEvent {
+        IndicatorEvent::MeasurementRecorded {
+            number,
+            period: period.parse().unwrap(),
+            region_code: "620000".parse().unwrap(),
+            value: value.parse().unwrap(),
+            reported_by: None,
+            evidence: vec![],
+            note: None,
+        }
+    }
+    fn defined() -> (&'static str, IndicatorEvent) {
+        ("ann", IndicatorEvent::Defined(definition()))
+    }
+
+    #[test]
+    fn an_increase_needs_a_baseline_even_if_its_value_comes_later() {
+        let mut indicator = definition();
+        indicator.target.comparator = Comparator::IncreaseBy;
+        let plan = Fact {
+            kind: Kind::Plan,
+            id: Uuid::from_u128(1),
+            status: "DRAFT".into(),
+            region: None,
+            belongs_to: None,
+        };
+        let facts = || Facts { objects: vec![plan.clone()], open_children: vec![] };
+        given::<Indicator>([])
+            .with(facts())
+            .when(&office("ann"), indicator.clone())
+            .then_rejected("INVALID_INPUT");
+        indicator.baseline = Some(Baseline { value: None, as_of: None, note: None });
+        given::<Indicator>([])
+            .with(facts())
+            .when(&office("ann"), indicator.clone())
+            .then([IndicatorEvent::Defined(indicator.clone())]);
+        let history = [("ann", IndicatorEvent::Defined(indicator)), ("ann", recorded(1, "2015", "95"))];
+        given::<Indicator>(history)
+            .when(&office("ann"), JudgeIndicator { id: id(5), note: None })
+            .then_rejected("RULE_VIOLATION");
+    }
+
+    #[test]
+    fn periods_of_one_region_do_not_overlap() {
+        let history = || [defined(), ("ann", recorded(1, "2014", "91"))];
+        given::<Indicator>(history())
+            .when(&office("ann"), record("2014Q3", "91"))
+            .then_rejected("RULE_VIOLATION");
+        given::<Indicator>(history())
+            .when(&office("ann"), record("2015", "92"))
+            .then([recorded(2, "2015", "92")]);
+        let elsewhere = RecordMeasurement { region_code: "620100".parse().ok(), ..record("2014Q3", "91") };
+        let event = IndicatorEvent::MeasurementRecorded {
+            number: 2,
+            period: "2014Q3".parse().unwrap(),
+            region_code: "620100".parse().unwrap(),
+            value: "91".parse().unwrap(),
+            reported_by: None,
+            evidence: vec![],
+            note: None,
+        };
+        given::<Indicator>(history()).when(&office("ann"), elsewhere).then([event]);
+    }
+
+    #[test]
+    fn a_ratio_is_a_percentage_and_a_region_lies_inside() {
+        given::<Indicator>([defined()])
+            .when(&office("ann"), record("2014", "100.1"))
+            .then_rejected("INVALID_INPUT");
+        let outside = RecordMeasurement { region_code: "430000".parse().ok(), ..record("2014", "90") };
+        given::<Indicator>([defined()]).when(&office("ann"), outside).then_rejected("INVALID_INPUT");
+        let stranger = Viewer { region: "430000".parse().unwrap(), ..office("eve") };
+        given::<Indicator>([defined()]).when(&stranger, record("2014", "90")).then_rejected("NOT_PERMITTED");
+    }
+
+    #[test]
+    fn it_is_judged_by_its_measurements_and_anew_after_a_correction() {
+        let judge = JudgeIndicator { id: id(5), note: None };
+        let value = |text: &str| text.parse::<Amount>().unwrap();
+        given::<Indicator>([defined(), ("ann", recorded(1, "2015", "89.99"))])
+            .when(&office("ann"), judge.clone())
+            .then([IndicatorEvent::Judged { attained: false, value: value("89.99"), note: None }]);
+        let corrected =
+            IndicatorEvent::MeasurementCorrected { number: 1, value: value("90"), reason: "笔误".into() };
+        let history = [
+            defined(),
+            ("ann", recorded(1, "2015", "89.99")),
+            ("ann", IndicatorEvent::Judged { attained: false, value: value("89.99"), note: None }),
+            ("ann", corrected),
+        ];
+        given::<Indicator>(history).when(&office("ann"), judge.clone()).then([IndicatorEvent::Judged {
+            attained: true,
+            value: value("90"),
+            note: None,
+        }]);
+        given::<Indicator>([defined()]).when(&office("ann"), judge).then_rejected("NOT_ALLOWED_IN_STATE");
+    }
+
+    #[test]
+    fn only_what_was_measured_is_corrected() {
+        for number in [0, -1, 2, i32::MIN, i32::MAX] {
+            let value = "91".parse().unwrap();
+            let command = CorrectMeasurement { id: id(5), number, value, reason: "笔误".into() };
+            given::<Indicator>([defined(), ("ann", recorded(1, "2015", "90"))])
+                .when(&office("ann"), command)
+                .then_rejected("INVALID_INPUT");
+        }
+    }
+}

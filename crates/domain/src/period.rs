@@ -1,0 +1,122 @@
+//! Reporting periods: a year, half-year, quarter or month.
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::{fmt, str::FromStr};
+
+use crate::Date;
+
+/// A calendar period, written `2018`, `2018H1`, `2018Q3` or `2018-05`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Period {
+    year: i32,
+    /// Length in months: 12, 6, 3 or 1.
+    months: u32,
+    /// Which one of its length in the year, from 1.
+    number: u32,
+}
+
+impl Period {
+    /// The year it lies in.
+    pub const fn year(self) -> i32 {
+        self.year
+    }
+    /// First and last day.
+    pub fn days(self) -> (Date, Date) {
+        let first_month = (self.number - 1) * self.months;
+        let next = first_month + self.months;
+        let (next_year, next_month) = if next == 12 { (self.year + 1, 0) } else { (self.year, next) };
+        let day = |year, month| Date::new(year, month + 1, 1).map_or(chrono::NaiveDate::MAX, Date::naive);
+        let last = day(next_year, next_month).pred_opt().unwrap_or(chrono::NaiveDate::MAX);
+        (day(self.year, first_month).into(), last.into())
+    }
+    /// The last day.
+    pub fn end(self) -> Date {
+        self.days().1
+    }
+    /// Whether the two share a day.
+    pub fn overlaps(self, other: Self) -> bool {
+        let ((from, to), (other_from, other_to)) = (self.days(), other.days());
+        from <= other_to && other_from <= to
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.months {
+            12 => write!(f, "{:04}", self.year),
+            6 => write!(f, "{:04}H{}", self.year, self.number),
+            3 => write!(f, "{:04}Q{}", self.year, self.number),
+            _ => write!(f, "{:04}-{:02}", self.year, self.number),
+        }
+    }
+}
+impl FromStr for Period {
+    type Err = &'static str;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const REASON: &str = "is not a period such as 2018, 2018H1, 2018Q3 or 2018-05 between 1900 and 2200";
+        let digits = |text: &str| {
+            text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten()
+        };
+        let (year, rest) = text.split_at_checked(4).ok_or(REASON)?;
+        let year = digits(year).filter(|year| (1900..=2200).contains(year)).ok_or(REASON)?;
+        let (months, number) = match rest.split_at_checked(1) {
+            _ if rest.is_empty() => (12, 1),
+            Some(("H", half)) if half.len() == 1 => (6, digits(half).ok_or(REASON)?),
+            Some(("Q", quarter)) if quarter.len() == 1 => (3, digits(quarter).ok_or(REASON)?),
+            Some(("-", month)) if month.len() == 2 => (1, digits(month).ok_or(REASON)?),
+            _ => return Err(REASON),
+        };
+        if number == 0 || number > 12 / months {
+            return Err(REASON);
+        }
+        Ok(Self { year: i32::try_from(year).map_err(|_| REASON)?, months, number })
+    }
+}
+impl Serialize for Period {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+impl<'de> Deserialize<'de> for Period {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+newtype!(Period as String, into: |period| period.to_string(), from: |text| Ok(text.parse::<Period>()?));
+string_scalar!(
+    Period,
+    "Period",
+    "A calendar period: `2018` (year), `2018H1` (half-year), `2018Q3` (quarter) or `2018-05` (month)."
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn know_their_days() {
+        for (period, from, to) in [
+            ("2018", "2018-01-01", "2018-12-31"),
+            ("2018H2", "2018-07-01", "2018-12-31"),
+            ("2018Q1", "2018-01-01", "2018-03-31"),
+            ("2020-02", "2020-02-01", "2020-02-29"),
+        ] {
+            let (first, last) = period.parse::<Period>().unwrap().days();
+            assert_eq!((first.to_string().as_str(), last.to_string().as_str()), (from, to));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_back(text in "(19|20)[0-9]{2}(H[0-9]|Q[0-9]|-[0-9]{2})?") {
+            if let Ok(period) = text.parse::<Period>() {
+                prop_assert_eq!(period.to_string(), text);
+            }
+        }
+        #[test]
+        fn no_text_breaks_the_reader(text in ".{0,12}") {
+            let _ = text.parse::<Period>();
+        }
+    }
+}
