@@ -130,44 +130,81 @@ impl<T> fmt::Debug for Id<T> {
         self.0.fmt(f)
     }
 }
-impl<T> Serialize for Id<T> {
+impl<T: Aggregate> Serialize for Id<T> {
+    /// As it leaves the service: payloads of events carry the ids that GraphQL knows.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.collect_str(self)
     }
 }
-impl<'de, T> Deserialize<'de> for Id<T> {
+impl<'de, T: Aggregate> Deserialize<'de> for Id<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Uuid::deserialize(deserializer).map(Self::new)
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
     }
 }
+
+/// An [`Id`] as a column of a view row: a UUID in JSON, so that the databases read it as one.
+#[derive(Debug)]
+pub struct Key<T>(pub Id<T>);
+
+impl<T> Clone for Key<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T> Copy for Key<T> {}
+impl<T> PartialEq for Key<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+impl<T> Eq for Key<T> {}
+impl<T: Aggregate> fmt::Display for Key<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+impl<T> Serialize for Key<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.0.serialize(serializer)
+    }
+}
+newtype!(Key<T> as Uuid, into: |key| key.0.0, from: |uuid| Ok(Self(Id::new(uuid))));
 
 newtype!(Id<T> as Uuid, into: |id| id.0, from: |uuid| Ok(Self::new(uuid)));
 
 #[cfg(feature = "graphql")]
 mod graphql {
-    use super::{Aggregate, GlobalId, Id};
+    use super::{Aggregate, GlobalId, Id, Key};
     use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+
+    fn read<T: std::str::FromStr<Err: std::fmt::Display>>(value: &Value) -> Result<T, String> {
+        let Value::String(text) = value else { return Err("is not an id of this service".into()) };
+        text.parse().map_err(|reason| format!("{reason}"))
+    }
 
     #[Scalar(name = "ID")]
     impl<T: Aggregate> ScalarType for Id<T> {
         fn parse(value: Value) -> InputValueResult<Self> {
-            match &value {
-                Value::String(text) => text.parse().map_err(InputValueError::custom),
-                _ => Err(InputValueError::expected_type(value)),
-            }
+            read(&value).map_err(InputValueError::custom)
         }
         fn to_value(&self) -> Value {
             Value::String(self.to_string())
         }
     }
-
+    #[Scalar(name = "ID")]
+    impl<T: Aggregate> ScalarType for Key<T> {
+        fn parse(value: Value) -> InputValueResult<Self> {
+            read(&value).map(Key).map_err(InputValueError::custom)
+        }
+        fn to_value(&self) -> Value {
+            Value::String(self.to_string())
+        }
+    }
     #[Scalar(name = "ID")]
     impl ScalarType for GlobalId {
         fn parse(value: Value) -> InputValueResult<Self> {
-            match &value {
-                Value::String(text) => text.parse().map_err(InputValueError::custom),
-                _ => Err(InputValueError::expected_type(value)),
-            }
+            read(&value).map_err(InputValueError::custom)
         }
         fn to_value(&self) -> Value {
             Value::String(self.to_string())

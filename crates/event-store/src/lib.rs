@@ -1,1 +1,26 @@
-//! x
+//! Where events are kept, the views that are made of them, and the ways to follow them.
+//!
+//! Read [`store`] for the road of a command, [`append`] for how events get their positions, [`tail`] for how they
+//! are followed. Nothing here knows an aggregate by name.
+pub mod append;
+pub mod clock;
+pub mod error;
+pub mod event;
+pub mod listing;
+pub mod pool;
+pub mod store;
+pub mod tail;
+pub mod view;
+pub mod work;
+
+mod postgres;
+mod sqlite;
+
+pub use clock::SystemClock;
+pub use error::Error;
+pub use event::{EventFilter, Recorded};
+pub use listing::{Listing, Slice, Sort};
+pub use pool::Pool;
+pub use store::{EventStore, Order, Receipt};
+pub use view::{Link, Meta, Table, View};
+pub use work::Work;

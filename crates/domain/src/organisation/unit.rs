@@ -108,6 +108,7 @@ commands! {
 /// Registers a unit (登记单位). Unique by region and name.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RegisterUnit {
     /// The short form used in documents, at most 100 characters (简称).
     pub name: String,
@@ -127,6 +128,7 @@ pub struct RegisterUnit {
 /// Renames a unit (更名); the old name stays an alias.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RenameUnit {
     /// The unit.
     pub id: Id<Unit>,
@@ -141,6 +143,7 @@ pub struct RenameUnit {
 /// Adds other forms of a unit's name (别名).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct AddUnitAliases {
     /// The unit.
     pub id: Id<Unit>,
@@ -151,6 +154,7 @@ pub struct AddUnitAliases {
 /// Says which units belong to a group (成员单位). Replaces the former list.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct SetUnitMembers {
     /// The group.
     pub id: Id<Unit>,
@@ -161,6 +165,7 @@ pub struct SetUnitMembers {
 /// Merges a unit into another (并入). Its tasks are transferred by commands of their own.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct MergeUnit {
     /// The unit that ends.
     pub id: Id<Unit>,
@@ -173,6 +178,7 @@ pub struct MergeUnit {
 /// Ends a unit without successor (撤销).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct DissolveUnit {
     /// The unit.
     pub id: Id<Unit>,
@@ -182,7 +188,7 @@ pub struct DissolveUnit {
 
 /// What has happened to a unit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "fields are those of the commands")]
 pub enum UnitEvent {
     /// 单位已登记

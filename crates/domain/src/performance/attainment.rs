@@ -58,6 +58,7 @@ vocabulary! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "BaselineInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct Baseline {
     /// The value, when the document or statistics give one.
     pub value: Option<Amount>,
@@ -71,6 +72,7 @@ pub struct Baseline {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "TargetInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct Target {
     /// How the measured value is compared.
     pub comparator: Comparator,
@@ -89,7 +91,8 @@ pub struct Target {
 }
 
 /// One measured value that counts: the latest correction of each measurement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Point {
     /// The period it holds for.
     pub period: Period,

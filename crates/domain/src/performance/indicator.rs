@@ -106,6 +106,7 @@ commands! {
 /// Defines an indicator of a plan (设定指标). Its code is unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct DefineIndicator {
     /// The plan that sets the target.
     pub plan_id: Id<Plan>,
@@ -138,6 +139,7 @@ pub struct DefineIndicator {
 /// Sets or replaces the baseline (设定基期值).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct SetBaseline {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -148,6 +150,7 @@ pub struct SetBaseline {
 /// Revises the target (调整目标).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ReviseTarget {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -160,6 +163,7 @@ pub struct ReviseTarget {
 /// Records a measured value (录入监测值). Periods of one region do not overlap.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RecordMeasurement {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -180,6 +184,7 @@ pub struct RecordMeasurement {
 /// correct the measurement again.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct CorrectMeasurement {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -194,6 +199,7 @@ pub struct CorrectMeasurement {
 /// Judges the indicator by its measurements (判定指标).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct JudgeIndicator {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -204,6 +210,7 @@ pub struct JudgeIndicator {
 /// Retires an indicator (停用指标).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RetireIndicator {
     /// The indicator.
     pub id: Id<Indicator>,
@@ -211,42 +218,9 @@ pub struct RetireIndicator {
     pub reason: String,
 }
 
-/// A measured value (监测值). Numbers count from 1 in each indicator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
-pub struct Measurement {
-    /// Its number in the indicator.
-    pub number: i32,
-    /// The period it holds for.
-    pub period: Period,
-    /// The region it holds for.
-    pub region_code: RegionCode,
-    /// The value that counts: the recorded one, or the latest correction.
-    pub value: Amount,
-    /// The unit that reported it, when an officer of a unit did.
-    #[cfg_attr(feature = "graphql", graphql(name = "reportedById"))]
-    pub reported_by: Option<Id<Unit>>,
-    /// What shows it.
-    pub evidence: Vec<Evidence>,
-    /// A remark.
-    pub note: Option<String>,
-    /// Values that stood here before, first to last.
-    pub corrections: Vec<Correction>,
-}
-
-/// A value that was corrected (被更正的值).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
-pub struct Correction {
-    /// What stood there.
-    pub value: Amount,
-    /// Why it was corrected.
-    pub reason: String,
-}
-
 /// What has happened to an indicator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "fields are those of the commands")]
 pub enum IndicatorEvent {
     /// 指标已设定
@@ -266,7 +240,14 @@ pub enum IndicatorEvent {
         note: Option<String>,
     },
     /// 监测值已更正
-    MeasurementCorrected { number: i32, value: Amount, reason: String },
+    MeasurementCorrected {
+        number: i32,
+        period: Period,
+        region_code: RegionCode,
+        value: Amount,
+        former_value: Amount,
+        reason: String,
+    },
     /// 指标已判定
     Judged { attained: bool, value: Amount, note: Option<String> },
     /// 指标已停用
@@ -454,7 +435,7 @@ impl Aggregate for Indicator {
                 text::required("reason", &reason, text::LONG)?;
                 check_value(definition.measure, &definition.unit, value)?;
                 let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-                let Some((_, region, known)) = at.and_then(|at| self.measured.get(at)) else {
+                let Some((period, region, known)) = at.and_then(|at| self.measured.get(at)) else {
                     return Err(Rejection::invalid(
                         "number",
                         "is not the number of a measurement of this indicator",
@@ -466,7 +447,8 @@ impl Aggregate for Indicator {
                 if *known == value {
                     return Err(Rejection::invalid("value", "is the present value"));
                 }
-                IndicatorEvent::MeasurementCorrected { number, value, reason }
+                let (period, region_code, former_value) = (*period, *region, *known);
+                IndicatorEvent::MeasurementCorrected { number, period, region_code, value, former_value, reason }
             }
             IndicatorCommand::JudgeIndicator(JudgeIndicator { note, .. }) => {
                 text::maybe("note", note.as_ref(), text::LONG)?;

@@ -48,6 +48,7 @@ vocabulary! {
 /// Something in a file that was read differently from how it is written (修正).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
+#[serde(rename_all = "camelCase")]
 pub struct Repair {
     /// Row of the file, from 1; 0 for the whole file.
     pub row: u32,
@@ -63,6 +64,7 @@ pub struct Repair {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[cfg_attr(feature = "graphql", graphql(name = "RejectedRow"))]
+#[serde(rename_all = "camelCase")]
 pub struct RowRejection {
     /// Row of the file, from 1; 0 for the whole file.
     pub row: u32,
@@ -74,6 +76,7 @@ pub struct RowRejection {
 
 /// What an import did (导入结果).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ImportData {
     /// The file's name, or where the text came from.
     pub source: String,
@@ -101,7 +104,7 @@ pub struct ImportData {
 
 /// What has happened to an import.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 pub enum DataImportEvent {
     /// 导入已完成
     Completed(ImportData),

@@ -86,6 +86,7 @@ commands! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "PhaseInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct Phase {
     /// What it is called, such as 启动阶段.
     pub name: String,
@@ -99,6 +100,7 @@ pub struct Phase {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "BasisInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct Basis {
     /// Its document number (文号), when it has one.
     pub document_number: Option<String>,
@@ -122,6 +124,7 @@ vocabulary! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "ReportingDutyInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct ReportingDuty {
     /// The unit or group of units that reports, as the plan names it.
     pub who: String,
@@ -153,6 +156,7 @@ vocabulary! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "OneOffDutyInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct OneOffDuty {
     /// Who has the duty, as the plan names it.
     pub who: String,
@@ -171,6 +175,7 @@ pub struct OneOffDuty {
 /// What a plan says of itself (方案要素). Used when it is drafted and when it is amended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct PlanContent {
     /// Document number (文号) with 〔〕 brackets, such as 甘政办发〔2011〕58号; unique when there is one.
     pub document_number: Option<String>,
@@ -209,6 +214,7 @@ pub struct PlanContent {
 /// Drafts a plan (起草方案). Its code is unique.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct DraftPlan {
     /// A stable code given by us, such as `GS-2011-QUALITY`: capitals, digits and hyphens, at most 60.
     pub code: String,
@@ -221,6 +227,7 @@ pub struct DraftPlan {
 /// Amends a plan (修订方案): replaces what it says of itself.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct AmendPlan {
     /// The plan.
     pub id: Id<Plan>,
@@ -233,6 +240,7 @@ pub struct AmendPlan {
 /// Records the duties to report that a plan states (登记报告义务). Replaces the former lists.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RecordPlanDuties {
     /// The plan.
     pub id: Id<Plan>,
@@ -245,6 +253,7 @@ pub struct RecordPlanDuties {
 /// Issues a plan (印发方案).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct IssuePlan {
     /// The plan.
     pub id: Id<Plan>,
@@ -255,6 +264,7 @@ pub struct IssuePlan {
 /// Brings a plan into force (方案施行).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct BringPlanIntoForce {
     /// The plan.
     pub id: Id<Plan>,
@@ -268,6 +278,7 @@ pub struct BringPlanIntoForce {
 /// Enters a dated phase (进入阶段).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct EnterPlanPhase {
     /// The plan.
     pub id: Id<Plan>,
@@ -278,6 +289,7 @@ pub struct EnterPlanPhase {
 /// Concludes a plan (总结方案). With open tasks it needs a reason.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ConcludePlan {
     /// The plan.
     pub id: Id<Plan>,
@@ -288,6 +300,7 @@ pub struct ConcludePlan {
 /// Marks a plan as superseded by another (方案被替代).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct SupersedePlan {
     /// The plan.
     pub id: Id<Plan>,
@@ -300,6 +313,7 @@ pub struct SupersedePlan {
 /// Repeals a plan (废止方案).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RepealPlan {
     /// The plan.
     pub id: Id<Plan>,
@@ -309,7 +323,7 @@ pub struct RepealPlan {
 
 /// What has happened to a plan.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "fields are those of the commands")]
 pub enum PlanEvent {
     /// 方案已起草

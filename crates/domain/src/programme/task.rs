@@ -151,6 +151,7 @@ commands! {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "EvidenceInput"))]
+#[serde(rename_all = "camelCase")]
 pub struct Evidence {
     /// What it shows, at most 200 characters.
     pub title: String,
@@ -171,6 +172,7 @@ pub(crate) fn check_evidence(evidence: &[Evidence]) -> Result<(), Rejection> {
 /// What a task says of itself (任务内容).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct TaskContent {
     /// The number as printed, such as `(四)3`, when it is printed.
     pub label: Option<String>,
@@ -189,6 +191,7 @@ pub struct TaskContent {
 /// Who answers for a task (责任分工). A unit does not both lead and support.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct Responsibility {
     /// Units that lead, at most 200 (牵头单位); with JOINT, the units responsible side by side.
     #[cfg_attr(feature = "graphql", graphql(default))]
@@ -205,6 +208,7 @@ pub struct Responsibility {
 /// Registers a task of a plan (登记任务). Unique by plan and number.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct RegisterTask {
     /// The plan it belongs to.
     pub plan_id: Id<Plan>,
@@ -221,6 +225,7 @@ pub struct RegisterTask {
 /// Amends what a task says (修订任务).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct AmendTask {
     /// The task.
     pub id: Id<Task>,
@@ -233,6 +238,7 @@ pub struct AmendTask {
 /// Assigns a task to its units (交办).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct AssignTaskUnits {
     /// The task.
     pub id: Id<Task>,
@@ -243,6 +249,7 @@ pub struct AssignTaskUnits {
 /// Reassigns a task to other units (改派), as after a reform of institutions.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ReassignTaskUnits {
     /// The task.
     pub id: Id<Task>,
@@ -255,6 +262,7 @@ pub struct ReassignTaskUnits {
 /// Accepts a task on behalf of a lead unit (接收).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct AcceptTask {
     /// The task.
     pub id: Id<Task>,
@@ -263,6 +271,7 @@ pub struct AcceptTask {
 /// Reports progress (报告进展).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ReportTaskProgress {
     /// The task.
     pub id: Id<Task>,
@@ -278,6 +287,7 @@ pub struct ReportTaskProgress {
 /// Reports a task as completed (报告完成), with evidence.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ReportTaskCompletion {
     /// The task.
     pub id: Id<Task>,
@@ -290,6 +300,7 @@ pub struct ReportTaskCompletion {
 /// Returns a completion report (退回) for more work.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct ReturnTask {
     /// The task.
     pub id: Id<Task>,
@@ -300,6 +311,7 @@ pub struct ReturnTask {
 /// Verifies that a task is completed (核验完成).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct VerifyTaskCompletion {
     /// The task.
     pub id: Id<Task>,
@@ -310,6 +322,7 @@ pub struct VerifyTaskCompletion {
 /// Cancels a task (取消).
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
 pub struct CancelTask {
     /// The task.
     pub id: Id<Task>,
@@ -319,7 +332,7 @@ pub struct CancelTask {
 
 /// What has happened to a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data")]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "fields are those of the commands")]
 pub enum TaskEvent {
     /// 任务已登记

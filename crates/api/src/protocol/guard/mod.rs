@@ -1,0 +1,156 @@
+//! The guard: reads, measures, validates and coerces a whole operation before anything of it runs.
+//!
+//! The executor's own validation expands fragments without remembering them and looks at values only when
+//! their field is reached. So the guard does all of it first, on the parsed document, and hands over one
+//! operation with the fragments it needs and complete variables. A schema behind it may use
+//! `ValidationMode::Fast`.
+
+mod coerce;
+mod document;
+mod lexer;
+mod overlap;
+mod rules;
+mod schema;
+
+use super::{Limits, error};
+use async_graphql::parser::types::{
+    DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
+};
+use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables, parser};
+use std::collections::HashMap;
+
+/// Tells whether a custom scalar takes a value, and if not why, in words for the client.
+pub type ScalarCheck = fn(&Value) -> Result<(), String>;
+
+/// The checks of all custom scalars by the name of their type.
+pub type Scalars = HashMap<String, ScalarCheck>;
+
+/// Errors one answer lists at most.
+const MAX_ERRORS: usize = 20;
+
+/// Why no guard can be made for a schema.
+#[derive(Debug, thiserror::Error)]
+pub enum GuardError {
+    /// The SDL cannot be read.
+    #[error("the schema cannot be read: {0}")]
+    Sdl(String),
+    /// A type is named but not defined.
+    #[error("the schema names the type `{0}` but does not define it")]
+    UnknownType(String),
+    /// A custom scalar has no check, so its values could not be refused before execution.
+    #[error("the scalar `{0}` has no check")]
+    UncheckedScalar(String),
+}
+
+/// Stands before the executor of one schema.
+pub struct Guard {
+    schema: schema::Schema,
+    limits: Limits,
+}
+
+/// An operation that may run.
+#[derive(Debug)]
+pub struct Checked {
+    /// Query, mutation or subscription.
+    pub kind: OperationType,
+    /// The name the document gives the operation.
+    pub operation_name: Option<String>,
+    /// What it was reckoned at, see [`Limits::cost`].
+    pub cost: u64,
+    /// Its deepest field.
+    pub depth: u64,
+    document: ExecutableDocument,
+    variables: Variables,
+}
+
+impl Checked {
+    /// The request for the executor, which will not parse again.
+    pub fn into_request(self) -> Request {
+        let mut request = Request::new("").variables(self.variables);
+        request.set_parsed_query(self.document);
+        request
+    }
+}
+
+impl Guard {
+    /// A guard for the schema that `sdl` describes.
+    ///
+    /// # Errors
+    /// The SDL is not complete, or a custom scalar in it has no check.
+    pub fn new(sdl: &str, limits: Limits, scalars: &Scalars) -> Result<Self, GuardError> {
+        Ok(Self { schema: schema::Schema::parse(sdl, scalars)?, limits })
+    }
+
+    /// The limits in force.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Takes a document apart; what comes back is safe to run.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each with `extensions.code`.
+    pub fn check(
+        &self,
+        query: &str,
+        operation_name: Option<&str>,
+        variables: Variables,
+    ) -> Result<Checked, Vec<ServerError>> {
+        let source = lexer::scan(query, &self.limits).map_err(|error| vec![error])?;
+        let document = parser::parse_query(&source).map_err(|error| vec![parse_error(&error)])?;
+        let facts = rules::validate(&self.schema, &document)?;
+        let (name, operation) = select(&document, operation_name).map_err(|error| vec![error])?;
+        let uses = facts.uses_of(name, &document);
+        let variables = coerce::variables(&self.schema, &operation.node, &uses, variables)?;
+        let measure = document::measure(&self.schema, &self.limits, &document, &operation.node, &variables)?;
+        overlap::check(&self.schema, &document, &operation.node).map_err(|error| vec![error])?;
+        Ok(Checked {
+            kind: operation.node.ty,
+            operation_name: name.map(ToString::to_string),
+            cost: measure.cost,
+            depth: measure.depth,
+            document: document::hand_over(&document, operation, &variables),
+            variables,
+        })
+    }
+}
+
+/// The operation to run.
+fn select<'a>(
+    document: &'a ExecutableDocument,
+    wanted: Option<&str>,
+) -> Result<(Option<&'a Name>, &'a Positioned<OperationDefinition>), ServerError> {
+    let unknown =
+        || error::error(error::VALIDATION_FAILED, "`operationName` names no operation of the document");
+    match (&document.operations, wanted.filter(|name| !name.is_empty())) {
+        (DocumentOperations::Single(operation), None) => Ok((None, operation)),
+        (DocumentOperations::Single(_), Some(_)) => Err(unknown()),
+        (DocumentOperations::Multiple(map), Some(name)) => {
+            map.get_key_value(name).map(|(name, operation)| (Some(name), operation)).ok_or_else(unknown)
+        }
+        (DocumentOperations::Multiple(map), None) => {
+            let mut operations = map.iter();
+            match (operations.next(), operations.next()) {
+                (Some((name, operation)), None) => Ok((Some(name), operation)),
+                _ => Err(error::error(
+                    error::VALIDATION_FAILED,
+                    "the document has several operations: `operationName` must say which one",
+                )),
+            }
+        }
+    }
+}
+
+/// The parser's error without the piece of source it prints.
+fn parse_error(error: &parser::Error) -> ServerError {
+    let text = error.to_string();
+    let reason = match error {
+        parser::Error::Syntax { .. } => {
+            text.lines().last().unwrap_or_default().trim_start_matches([' ', '='])
+        }
+        _ => &text,
+    };
+    let mut failure = error::error(error::PARSE_FAILED, format!("syntax error: {reason}"));
+    failure.locations = error.positions().collect();
+    failure
+}

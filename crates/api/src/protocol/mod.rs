@@ -1,0 +1,193 @@
+//! GraphQL on the wire: thin layers of our own around the executor, by the published specifications (GraphQL
+//! over HTTP, GraphQL over WebSocket `graphql-transport-ws`, GraphQL over SSE in distinct connections mode).
+//!
+//! Architecture invariant: nothing in here knows the domain. An [`Endpoint`] takes any executor, any
+//! [`Authenticator`], and a [`Guard`] made from the schema's SDL; every request of every transport passes the
+//! guard before the executor sees it, and every answer leaves through one place that hides our insides.
+
+pub mod error;
+pub mod guard;
+mod http;
+mod limits;
+mod media;
+mod reply;
+mod request;
+mod stream;
+#[cfg(test)]
+mod tests;
+mod ws;
+
+pub use guard::{Checked, Guard, GuardError, ScalarCheck, Scalars};
+pub use limits::Limits;
+
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Executor, Request, ServerError, Value};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::any;
+use futures_util::stream::{self as streams, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use limits::millis;
+use reply::Reply;
+use request::Params;
+use std::future::{Future, pending};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// Finds out who is asking.
+pub trait Authenticator: Send + Sync + 'static {
+    /// Who is asking; put into the data of each request.
+    type Viewer: Clone + Send + Sync + 'static;
+
+    /// The viewer behind the value of an `Authorization` header; without one, whoever may come unnamed.
+    fn authenticate(
+        &self,
+        authorization: Option<&str>,
+    ) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
+}
+
+/// A token that is not taken; the reason is told to the client.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// Adds data to each request, such as a set of data loaders.
+pub type Prepare = Arc<dyn Fn(Request) -> Request + Send + Sync>;
+
+/// Gives each request without an `x-request-id` one.
+pub type RequestIds = Arc<dyn Fn() -> String + Send + Sync>;
+
+/// The header that names a request.
+pub const REQUEST_ID: &str = "x-request-id";
+/// Characters of a request id at most.
+const REQUEST_ID_CHARS: usize = 64;
+
+/// A GraphQL endpoint over HTTP, WebSocket and server-sent events. Clones share everything.
+pub struct Endpoint<E, A> {
+    inner: Arc<Inner<E, A>>,
+}
+
+impl<E, A> Clone for Endpoint<E, A> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone() }
+    }
+}
+
+struct Inner<E, A> {
+    executor: E,
+    authenticator: A,
+    guard: Arc<Guard>,
+    prepare: Prepare,
+    request_ids: RequestIds,
+    shutdown: watch::Receiver<bool>,
+}
+
+/// An operation that passed the guard, ready to run.
+struct Operation {
+    kind: OperationType,
+    request: Request,
+    cost: Option<Value>,
+    request_id: String,
+}
+
+impl<E: Executor, A: Authenticator> Endpoint<E, A> {
+    /// An endpoint. Long-lived connections end when `shutdown` becomes true.
+    pub fn new(
+        executor: E,
+        authenticator: A,
+        guard: Arc<Guard>,
+        prepare: Prepare,
+        request_ids: RequestIds,
+        shutdown: watch::Receiver<bool>,
+    ) -> Self {
+        Self { inner: Arc::new(Inner { executor, authenticator, guard, prepare, request_ids, shutdown }) }
+    }
+
+    /// `/graphql` for POST, GET, WebSocket and SSE. No CORS headers: other sites may not read.
+    pub fn router(&self) -> Router {
+        Router::new().route("/graphql", any(http::handle::<E, A>)).with_state(self.clone())
+    }
+
+    fn limits(&self) -> &Limits {
+        self.inner.guard.limits()
+    }
+
+    /// The id the client gave the request, if it is well-formed, else a new one.
+    fn request_id(&self, headers: &HeaderMap) -> String {
+        let given = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
+        let is_id = |id: &&str| {
+            (1..=REQUEST_ID_CHARS).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic())
+        };
+        given.filter(is_id).map_or_else(|| (self.inner.request_ids)(), ToOwned::to_owned)
+    }
+
+    /// Passes the guard and makes the request.
+    fn admit(
+        &self,
+        params: Params,
+        viewer: A::Viewer,
+        request_id: String,
+    ) -> Result<Operation, Vec<ServerError>> {
+        let name = params.operation_name.as_deref();
+        let checked = self.inner.guard.check(&params.query, name, params.variables)?;
+        let (kind, cost, depth) = (checked.kind, checked.cost, checked.depth);
+        tracing::debug!(request_id, %kind, operation = checked.operation_name, cost, depth, "admitted");
+        let limits = self.limits();
+        let cost = limits
+            .report_cost
+            .then(|| async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }));
+        let request = (self.inner.prepare)(checked.into_request().data(viewer));
+        Ok(Operation { kind, request, cost, request_id })
+    }
+
+    /// Runs a query or a mutation.
+    async fn run(&self, operation: Operation) -> Reply {
+        let Operation { request, cost, request_id, .. } = operation;
+        let execution = AssertUnwindSafe(self.inner.executor.execute(request)).catch_unwind();
+        match tokio::time::timeout(millis(self.limits().execution_timeout_ms), execution).await {
+            Ok(Ok(response)) => {
+                let mut reply = Reply::of(response, &request_id);
+                reply.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
+                reply
+            }
+            Ok(Err(_)) => panicked(&request_id),
+            Err(_) => {
+                tracing::warn!(request_id, "an operation ran too long");
+                let message = "the operation ran too long and was stopped";
+                let mut timeout = error::error(error::EXECUTION_TIMEOUT, message);
+                error::set(&mut timeout, "requestId", request_id);
+                Reply::fault(StatusCode::SERVICE_UNAVAILABLE, timeout)
+            }
+        }
+    }
+
+    /// Runs anything: a query or a mutation yields one reply, a subscription one for each event.
+    fn stream(&self, operation: Operation) -> BoxStream<'static, Reply> {
+        if operation.kind != OperationType::Subscription {
+            let endpoint = self.clone();
+            return streams::once(async move { endpoint.run(operation).await }).boxed();
+        }
+        let request_id = operation.request_id;
+        let events = self.inner.executor.execute_stream(operation.request, None);
+        let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| match event {
+            Ok(response) => Reply::of(response, &request_id),
+            Err(_) => panicked(&request_id),
+        });
+        replies.boxed()
+    }
+
+    /// Waits for the shutdown.
+    async fn stopped(&self) {
+        let mut shutdown = self.inner.shutdown.clone();
+        if shutdown.wait_for(|stop| *stop).await.is_err() {
+            // Nobody is left to stop us.
+            pending::<()>().await;
+        }
+    }
+}
+
+fn panicked(request_id: &str) -> Reply {
+    tracing::error!(request_id, "a resolver panicked");
+    Reply::fault(StatusCode::INTERNAL_SERVER_ERROR, error::internal(request_id))
+}

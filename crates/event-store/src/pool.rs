@@ -1,0 +1,111 @@
+//! One of two databases.
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    PgPool, SqlitePool,
+    migrate::Migrator,
+    postgres::PgPoolOptions,
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
+};
+
+use crate::Error;
+
+/// An open database.
+#[derive(Clone, Debug)]
+pub enum Pool {
+    /// PostgreSQL, for production.
+    Postgres(PgPool),
+    /// Embedded SQLite: one writer at a time, many readers.
+    Sqlite {
+        /// The only connection that writes.
+        writer: SqlitePool,
+        /// Connections that read.
+        readers: SqlitePool,
+    },
+}
+
+/// How long a request waits for a free connection before it gives up.
+const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
+const POSTGRES_CONNECTIONS: u32 = 20;
+const SQLITE_READERS: u32 = 8;
+const STATEMENT_CACHE: usize = 500;
+
+impl Pool {
+    /// Opens the database at `postgres://…` or `sqlite:FILE` and brings its tables up to date.
+    ///
+    /// # Errors
+    /// When it cannot be reached or migrated, or was made by a newer version.
+    pub async fn open(url: &str) -> Result<Self, Error> {
+        let pool = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let options = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(WAIT_FOR_CONNECTION);
+            Self::Postgres(options.connect_with(url.parse::<sqlx::postgres::PgConnectOptions>()?.statement_cache_capacity(STATEMENT_CACHE)).await?)
+        } else if url.starts_with("sqlite:") {
+            let options = SqliteConnectOptions::from_str(url)?
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // FULL: a commit that was acknowledged survives a loss of power.
+                .synchronous(SqliteSynchronous::Full)
+                .busy_timeout(WAIT_FOR_CONNECTION)
+                .foreign_keys(true)
+                .statement_cache_capacity(STATEMENT_CACHE);
+            let pool = |connections| {
+                SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION)
+            };
+            let writer = pool(1).connect_with(options.clone()).await?;
+            migrator(&sqlx::migrate!("../../migrations/sqlite")).run(&writer).await?;
+            let readers = pool(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
+            return Ok(Self::Sqlite { writer, readers });
+        } else {
+            return Err(Error::Address);
+        };
+        if let Self::Postgres(db) = &pool {
+            migrator(&sqlx::migrate!("../../migrations/postgres")).run(db).await?;
+        }
+        Ok(pool)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        on!(self, |db, _dialect| sqlx::query("select 1").execute(db).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        match self {
+            Self::Postgres(db) => db.close().await,
+            Self::Sqlite { writer, readers } => {
+                readers.close().await;
+                writer.close().await;
+            }
+        }
+    }
+}
+
+/// The log is spelled in each dialect, the views once for both.
+fn migrator(log: &Migrator) -> Migrator {
+    let views = sqlx::migrate!("../../migrations/views");
+    Migrator::with_migrations(log.iter().chain(views.iter()).cloned().collect())
+}
+
+/// Runs one reading body against whichever database is open, compiled once for each.
+macro_rules! on {
+    ($pool:expr, |$db:ident, $dialect:ident| $body:expr) => {
+        match $pool {
+            $crate::Pool::Postgres($db) => {
+                let $dialect = || ::sea_query::PostgresQueryBuilder;
+                let _ = &$dialect;
+                $body
+            }
+            $crate::Pool::Sqlite { readers: $db, .. } => {
+                let $dialect = || ::sea_query::SqliteQueryBuilder;
+                let _ = &$dialect;
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on;

@@ -1,0 +1,443 @@
+//! The road of a command: load → decide → append with view rows → answer. And the roads of reading.
+use std::{
+    any::Any,
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::{DateTime, Utc};
+use futures_util::Stream;
+use lru::LruCache;
+use sea_query::{Alias, Expr, ExprTrait, Func, Query};
+use sea_query_sqlx::SqlxBinder;
+use sha2::{Digest, Sha256};
+use sqlx::AssertSqlSafe;
+use tokio::sync::watch;
+use uuid::Uuid;
+use zhixing_domain::{Aggregate, Clock, Command, Fact, Id, Kind, RegionCode, Rejection, Viewer};
+
+use crate::{
+    Error, Meta, Pool, Recorded, View, Work,
+    append::{CommandKey, Refusal, Seen, Writer},
+    event::{COLUMNS, Shared},
+    pool::on,
+    tail::Tail,
+    view::Known,
+    work::{Loaded, share},
+};
+
+/// A command and how it is to be carried out.
+#[derive(Clone, Debug)]
+pub struct Order<C> {
+    /// Who asks.
+    pub viewer: Viewer,
+    /// What they ask.
+    pub command: C,
+    /// Their id for it: a retry gets the first answer. At most 100 characters.
+    pub command_id: Option<String>,
+    /// The version of the object they had seen.
+    pub expected_version: Option<i64>,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Receipt<V> {
+    /// The object after it.
+    pub object: V,
+    /// What happened.
+    pub events: Vec<Shared>,
+    /// Position of the last event; `None` when nothing was written.
+    pub position: Option<i64>,
+}
+
+/// A point in the life of an aggregate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// After this many events.
+    Version(i64),
+    /// At this instant.
+    Time(DateTime<Utc>),
+}
+
+/// The log and its views.
+#[derive(Clone)]
+pub struct EventStore(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    clock: Arc<dyn Clock>,
+    catalogue: Vec<Known>,
+    writer: Writer,
+    tail: Tail,
+    cache: Mutex<LruCache<Uuid, Arc<dyn Any + Send + Sync>>>,
+    /// Commands on one object queue up here instead of failing each other.
+    turns: Vec<tokio::sync::Mutex<()>>,
+}
+
+impl std::fmt::Debug for EventStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EventStore").field("pool", &self.0.pool).finish_non_exhaustive()
+    }
+}
+
+/// Aggregates kept ready to decide.
+const CACHED: usize = 20_000;
+const TURNS: usize = 256;
+/// How often a command is decided anew because a rival of another process came first.
+const TRIES: usize = 20;
+/// Events read at once when a stream is folded.
+const PAGE: u32 = 1_000;
+/// Most characters of a command id.
+const COMMAND_ID: usize = 100;
+
+impl EventStore {
+    /// Opens the log of this database. `catalogue` names every view.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn open(pool: Pool, clock: Arc<dyn Clock>, catalogue: Vec<Known>) -> Result<Self, Error> {
+        let position: i64 = on!(&pool, |db, _dialect| {
+            sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?
+        });
+        let head = watch::Sender::new(position);
+        let tail = Tail::start(pool.clone(), &head);
+        let writer = Writer::start(pool.clone(), head);
+        Ok(Self(Arc::new(Inner {
+            pool,
+            clock,
+            catalogue,
+            writer,
+            tail,
+            cache: Mutex::new(LruCache::new(NonZeroUsize::new(CACHED).unwrap_or(NonZeroUsize::MIN))),
+            turns: (0..TURNS).map(|_| tokio::sync::Mutex::new(())).collect(),
+        })))
+    }
+
+    /// The database, for reading views.
+    pub fn pool(&self) -> &Pool {
+        &self.0.pool
+    }
+    /// The clock that was passed in.
+    pub fn clock(&self) -> &dyn Clock {
+        self.0.clock.as_ref()
+    }
+    /// The way into the log.
+    pub fn writer(&self) -> &Writer {
+        &self.0.writer
+    }
+    /// Position of the last event known to this process.
+    pub fn head(&self) -> i64 {
+        self.0.tail.head()
+    }
+    /// Every event behind `after`, for ever.
+    pub fn follow(&self, after: i64) -> impl Stream<Item = Result<Shared, Error>> + Send + use<> {
+        self.0.tail.follow(after)
+    }
+
+    /// Begins a work of several commands that are written together.
+    pub fn begin<'s>(&'s self, viewer: &'s Viewer, command_id: Option<String>) -> Work<'s> {
+        Work::new(self, viewer, command_id)
+    }
+
+    /// Carries out one command.
+    ///
+    /// # Errors
+    /// A rejection by the rules, or a failing database.
+    pub async fn execute<V: View>(&self, order: Order<<V::Of as Aggregate>::Command>) -> Result<Receipt<V>, Error> {
+        let key = order.command_id.as_ref().map(|id| command_key(&order.viewer, id, &order.command)).transpose()?;
+        if let Some(key) = &key
+            && let Some(seen) = self.seen(key).await?
+        {
+            return self.first_answer(key, &seen).await;
+        }
+        let creates = order.command.target().is_none();
+        let id = Id::new(order.command.target().unwrap_or_else(|| self.clock().new_id()));
+        let _turn = if creates { None } else { Some(self.turn(id.uuid()).lock().await) };
+        for _ in 0..TRIES {
+            let mut work = self.begin(&order.viewer, order.command_id.clone());
+            let decided = work.run::<V>(id, order.expected_version, order.command.clone()).await;
+            let object = match decided {
+                Ok(object) => object,
+                Err(error @ Error::Rejected(_)) if work.from_cache && self.is_stale::<V>(id).await? => {
+                    tracing::debug!(%error, "decided on an old state: deciding anew");
+                    self.forget(id.uuid());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            if order.dry_run {
+                let events = share(work.events().cloned());
+                return Ok(Receipt { object, events, position: None });
+            }
+            match work.commit(key.clone()).await {
+                Ok(events) => {
+                    let position = events.last().map(|event| event.position);
+                    return Ok(Receipt { object, events, position });
+                }
+                Err(Refusal::Conflict { actual, .. }) => {
+                    if let Some(expected) = order.expected_version {
+                        return Err(Rejection::VersionConflict { expected, actual }.into());
+                    }
+                }
+                Err(Refusal::Seen(seen)) => match &key {
+                    Some(key) => return self.first_answer(key, &seen).await,
+                    None => return Err(Rejection::CommandIdReused.into()),
+                },
+                Err(refusal) => return Err(refusal.into()),
+            }
+        }
+        Err(Error::Busy)
+    }
+
+    /// Where the events of a command done before stand.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seen(&self, key: &CommandKey) -> Result<Option<Seen>, Error> {
+        const SEEN: &str = "select fingerprint, first_position, last_position from commands \
+             where actor = $1 and command_id = $2";
+        let row: Option<(Vec<u8>, i64, i64)> = on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_as(SEEN).bind(&key.actor).bind(&key.id).fetch_optional(db).await?
+        });
+        Ok(row.map(|(fingerprint, first, last)| Seen { fingerprint, first, last }))
+    }
+
+    /// The answer that a command got the first time: its events, and the object as it was after them.
+    async fn first_answer<V: View>(&self, key: &CommandKey, seen: &Seen) -> Result<Receipt<V>, Error> {
+        if seen.fingerprint != key.fingerprint {
+            return Err(Rejection::CommandIdReused.into());
+        }
+        let count = u32::try_from(seen.last - seen.first + 1).unwrap_or(u32::MAX);
+        let events = share(self.0.pool.read_log(seen.first - 1, count).await?);
+        let last = events.last().filter(|event| event.kind == V::Of::KIND).ok_or(Rejection::CommandIdReused)?;
+        let object = self.as_of::<V>(Id::new(last.stream_id), AsOf::Version(last.version)).await?;
+        let object = object.ok_or(Rejection::CommandIdReused)?;
+        Ok(Receipt { object, position: Some(seen.last), events })
+    }
+
+    /// The aggregate's row as it was then; `None` when it did not exist yet.
+    ///
+    /// # Errors
+    /// When the database fails or an event cannot be read.
+    pub async fn as_of<V: View>(&self, id: Id<V::Of>, until: AsOf) -> Result<Option<V>, Error> {
+        Ok(self.fold::<V>(id, Some(until)).await?.row)
+    }
+
+    /// The decision state, as it is now.
+    ///
+    /// # Errors
+    /// When the database fails or an event cannot be read.
+    pub async fn state<V: View>(&self, id: Id<V::Of>) -> Result<V::Of, Error> {
+        Ok(self.load::<V>(id).await?.state)
+    }
+
+    pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<Loaded<V>, Error> {
+        let cached = self.cache().get(&id.uuid()).cloned();
+        if let Some(loaded) = cached.as_deref().and_then(|loaded| loaded.downcast_ref::<Loaded<V>>()) {
+            return Ok(loaded.clone());
+        }
+        let loaded = self.fold::<V>(id, None).await?;
+        if loaded.version > 0 {
+            self.remember::<V>(id.uuid(), Loaded { cached: true, ..loaded.clone() });
+        }
+        Ok(loaded)
+    }
+
+    async fn fold<V: View>(&self, id: Id<V::Of>, until: Option<AsOf>) -> Result<Loaded<V>, Error> {
+        let mut loaded = Loaded::<V>::new();
+        loop {
+            let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
+            let last = page.len() < PAGE as usize;
+            for event in page {
+                let past = match until {
+                    Some(AsOf::Version(version)) => event.version > version,
+                    Some(AsOf::Time(at)) => event.recorded_at > at,
+                    None => false,
+                };
+                // An id of another kind is nobody's stream here.
+                if past || event.kind != V::Of::KIND {
+                    return Ok(loaded);
+                }
+                let meta = Meta { id, version: event.version, actor: event.actor.clone(), at: event.recorded_at };
+                loaded.apply(&event.decode::<V::Of>()?, &meta);
+            }
+            if last {
+                return Ok(loaded);
+            }
+        }
+    }
+
+    pub(crate) fn remember<V: View>(&self, id: Uuid, loaded: Loaded<V>) {
+        self.cache().put(id, Arc::new(loaded));
+    }
+    pub(crate) fn forget(&self, id: Uuid) {
+        self.cache().pop(&id);
+    }
+    fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<Uuid, Arc<dyn Any + Send + Sync>>> {
+        // A panic while the cache was held leaves it whole: entries are replaced, never half changed.
+        self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn turn(&self, id: Uuid) -> &tokio::sync::Mutex<()> {
+        &self.0.turns[usize::from(id.as_bytes()[15]) % TURNS]
+    }
+
+    async fn is_stale<V: View>(&self, id: Id<V::Of>) -> Result<bool, Error> {
+        const VERSION: &str = "select version from events where stream_id = $1 order by version desc limit 1";
+        let known = self.load::<V>(id).await?.version;
+        let actual: Option<i64> = on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_scalar(VERSION).bind(id.uuid()).fetch_optional(db).await?
+        });
+        Ok(actual.unwrap_or(0) != known)
+    }
+
+    /// What is known of objects of one kind.
+    pub(crate) async fn facts(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Fact>, Error> {
+        let Some(known) = self.0.catalogue.iter().find(|known| known.kind == kind) else { return Ok(Vec::new()) };
+        let parent = known.parent.map_or_else(|| Expr::value(None::<Uuid>), Expr::col);
+        let statement = Query::select()
+            .columns(["id", "status", "region_code"])
+            .expr(parent)
+            .from(Alias::new(known.table.name))
+            .and_where(Expr::col("id").is_in(ids.iter().copied()))
+            .to_owned();
+        let rows: Vec<(Uuid, String, RegionCode, Option<Uuid>)> = on!(&self.0.pool, |db, dialect| {
+            let (sql, values) = statement.build_sqlx(dialect());
+            sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(db).await?
+        });
+        let fact = |(id, status, region, belongs_to)| Fact { kind, id, status, region: Some(region), belongs_to };
+        Ok(rows.into_iter().map(fact).collect())
+    }
+
+    /// How many objects of a kind under `parent` are in no final state.
+    pub(crate) async fn count_open(&self, kind: Kind, parent: Uuid) -> Result<u64, Error> {
+        let known = self.0.catalogue.iter().find(|known| known.kind == kind);
+        let Some((table, column)) = known.and_then(|known| Some((known.table, known.parent?))) else { return Ok(0) };
+        let statement = Query::select()
+            .expr(Func::count(Expr::col(sea_query::Asterisk)))
+            .from(Alias::new(table.name))
+            .and_where(Expr::col(column).eq(parent))
+            .and_where(Expr::col("status").is_not_in(kind.lifecycle().finals))
+            .to_owned();
+        let count: i64 = on!(&self.0.pool, |db, dialect| {
+            let (sql, values) = statement.build_sqlx(dialect());
+            sqlx::query_scalar_with(AssertSqlSafe(sql), values).fetch_one(db).await?
+        });
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
+    /// Who holds a unique key.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn holder(&self, scope: &str, key: &str) -> Result<Option<Uuid>, Error> {
+        const HOLDER: &str = "select stream_id from claims where scope = $1 and key = $2";
+        Ok(on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_scalar(HOLDER).bind(scope).bind(key).fetch_optional(db).await?
+        }))
+    }
+
+    /// The objects that name `target` in this relation, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn naming(&self, target: Uuid, relation: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
+        const NAMING: &str = "select source_id from links where target_id = $1 and relation = $2 limit $3";
+        Ok(on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_scalar(NAMING).bind(target).bind(relation).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
+    /// Recomputes the hash chain over the whole log.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] naming the first bad position.
+    pub async fn verify(&self, mut progress: impl FnMut(i64)) -> Result<i64, Error> {
+        let (position, hash): (i64, Vec<u8>) = on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_as("select position, hash from log_head where id = 1").fetch_one(db).await?
+        });
+        let (mut at, mut chained) = (0, vec![0; 32]);
+        while at < position {
+            let page = self.0.pool.read_log(at, PAGE).await?;
+            if page.is_empty() {
+                return Err(Error::Broken { position: at + 1, reason: "the event is missing" });
+            }
+            for event in page.into_iter().filter(|event| event.position <= position) {
+                at += 1;
+                if event.position != at {
+                    return Err(Error::Broken { position: at, reason: "the event is missing" });
+                }
+                chained = event.chained(&chained);
+                if chained != event.hash {
+                    return Err(Error::Broken { position: at, reason: "the event is not the one that was written" });
+                }
+            }
+            progress(at);
+        }
+        if chained != hash {
+            return Err(Error::Broken { position, reason: "the head of the log is not the one that was written" });
+        }
+        Ok(position)
+    }
+}
+
+impl Pool {
+    /// Events behind `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_log(&self, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
+        let sql = format!("select {COLUMNS} from events where position > $1 order by position limit $2");
+        Ok(on!(self, |db, _dialect| {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(after).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
+    /// Events of one stream behind a version, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn read_stream(&self, stream: Uuid, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
+        let sql = format!(
+            "select {COLUMNS} from events where stream_id = $1 and version > $2 order by version limit $3"
+        );
+        Ok(on!(self, |db, _dialect| {
+            sqlx::query_as(AssertSqlSafe(sql)).bind(stream).bind(after).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
+    /// How many events a stream has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_stream(&self, stream: Uuid) -> Result<i64, Error> {
+        const COUNT: &str = "select count(*) from events where stream_id = $1";
+        Ok(on!(self, |db, _dialect| sqlx::query_scalar(COUNT).bind(stream).fetch_one(db).await?))
+    }
+}
+
+/// What makes a retry recognisable: whose id it is, and a fingerprint of the command.
+///
+/// # Errors
+/// When the id is not 1 to 100 visible ASCII characters.
+pub fn command_key(viewer: &Viewer, id: &str, command: &impl Command) -> Result<CommandKey, Error> {
+    let body = serde_json::to_vec(command)?;
+    fingerprinted(viewer, id, command.action(), &body)
+}
+
+/// The same for a command that is not one of an aggregate, such as the import of a file.
+///
+/// # Errors
+/// When the id is not 1 to 100 visible ASCII characters.
+pub fn fingerprinted(viewer: &Viewer, id: &str, action: &str, body: &[u8]) -> Result<CommandKey, Error> {
+    if id.is_empty() || id.len() > COMMAND_ID || !id.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let reason = format!("is not 1 to {COMMAND_ID} visible ASCII characters");
+        return Err(Rejection::invalid("commandId", reason).into());
+    }
+    let mut hasher = Sha256::new();
+    hasher.update(action);
+    hasher.update([0]);
+    hasher.update(body);
+    Ok(CommandKey { actor: viewer.actor.clone(), id: id.into(), fingerprint: hasher.finalize().to_vec() })
+}

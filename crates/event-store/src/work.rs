@@ -1,0 +1,276 @@
+//! Commands that belong together: decided one after the other, written together or not at all.
+use std::{any::Any, collections::HashMap, sync::Arc};
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+use zhixing_domain::{
+    Aggregate, Context, Facts, Id, Kind, Need, Rejection, Viewer,
+    aggregate::{self, Stamp},
+    lifecycle::Status,
+};
+
+use crate::{
+    Error, EventStore, Meta, Recorded, View,
+    append::{Append, CommandKey, Extension, Named, Outcome},
+    view::{Link, WriteRow},
+};
+
+/// An aggregate as it was loaded: its decision state and its view row.
+#[derive(Clone, Debug)]
+pub(crate) struct Loaded<V: View> {
+    pub version: i64,
+    pub state: V::Of,
+    pub row: Option<V>,
+    /// Whether it came from the cache, so that it may be out of date.
+    pub cached: bool,
+}
+
+impl<V: View> Loaded<V> {
+    pub(crate) fn new() -> Self {
+        Self { version: 0, state: V::Of::default(), row: None, cached: false }
+    }
+
+    pub(crate) fn apply(&mut self, event: &<V::Of as Aggregate>::Event, meta: &Meta<V::Of>) {
+        self.version = meta.version;
+        self.state.evolve(event, &Stamp { actor: meta.actor.clone(), at: meta.at });
+        self.row = V::project(self.row.take(), event, meta);
+    }
+}
+
+/// One stream inside a [`Work`].
+struct Changed {
+    extension: Extension,
+    rows: Vec<WriteRow>,
+    row: Option<WriteRow>,
+    kind: Kind,
+    links_before: Vec<Link>,
+    links_after: Vec<Link>,
+    fact: Option<zhixing_domain::Fact>,
+    loaded: Box<dyn Any + Send + Sync>,
+    remember: fn(&EventStore, Uuid, &(dyn Any + Send + Sync)),
+}
+
+/// Commands on their way: nothing is written before [`Work::commit`].
+pub struct Work<'s> {
+    store: &'s EventStore,
+    viewer: &'s Viewer,
+    now: DateTime<Utc>,
+    correlation: Uuid,
+    command_id: Option<String>,
+    changed: Vec<Changed>,
+    index: HashMap<Uuid, usize>,
+    known: HashMap<Uuid, zhixing_domain::Fact>,
+    /// Whether a decision rests on a cached state.
+    pub(crate) from_cache: bool,
+}
+
+impl std::fmt::Debug for Work<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work").field("streams", &self.changed.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'s> Work<'s> {
+    pub(crate) fn new(store: &'s EventStore, viewer: &'s Viewer, command_id: Option<String>) -> Self {
+        Self {
+            store,
+            viewer,
+            now: store.clock().now(),
+            correlation: store.clock().new_id(),
+            command_id,
+            changed: Vec::new(),
+            index: HashMap::new(),
+            known: HashMap::new(),
+            from_cache: false,
+        }
+    }
+
+    /// Decides a command and keeps its events for the commit. Returns the row as it will be.
+    ///
+    /// # Errors
+    /// A rejection by the rules, or a failing database.
+    pub async fn run<V: View>(
+        &mut self,
+        id: Id<V::Of>,
+        expected_version: Option<i64>,
+        command: impl Into<<V::Of as Aggregate>::Command>,
+    ) -> Result<V, Error> {
+        let command = command.into();
+        let at = self.take_up::<V>(id).await?;
+        let Some(mut loaded) = self.changed[at].loaded.downcast_ref::<Loaded<V>>().cloned() else {
+            return Err(Rejection::NotFound { kind: V::Of::KIND, field: "id".into() }.into());
+        };
+        self.from_cache |= loaded.cached;
+        if let Some(expected) = expected_version.filter(|expected| *expected != loaded.version) {
+            return Err(Rejection::VersionConflict { expected, actual: loaded.version }.into());
+        }
+        let facts = self.facts(&loaded.state.needs(&command)).await?;
+        let context = Context { viewer: self.viewer, now: self.now, facts: &facts };
+        let events = loaded.state.handle(command, &context)?;
+        for event in &events {
+            let recorded = self.record::<V>(id, &loaded, event)?;
+            let meta = Meta { id, version: recorded.version, actor: recorded.actor.clone(), at: self.now };
+            let claims = loaded.state.claims(event);
+            loaded.apply(event, &meta);
+            let mut recorded = recorded;
+            recorded.status_to = loaded.state.status().map(|status| status.as_str().to_owned());
+            recorded.region_code = loaded.row.as_ref().and_then(|row| row.fact().region);
+            let entries = V::entries(event, &meta)?;
+            let changed = &mut self.changed[at];
+            changed.extension.events.push(recorded);
+            changed.extension.claims.extend(claims);
+            changed.rows.extend(entries);
+        }
+        let row = loaded.row.clone().ok_or(Rejection::NotFound { kind: V::Of::KIND, field: "id".into() })?;
+        let changed = &mut self.changed[at];
+        if !events.is_empty() {
+            changed.row = Some(WriteRow::of(&row)?);
+            changed.links_after = row.links();
+            changed.fact = Some(row.fact());
+        }
+        changed.loaded = Box::new(loaded);
+        Ok(row)
+    }
+
+    /// The place of this stream in the work, loading it when it is new here.
+    async fn take_up<V: View>(&mut self, id: Id<V::Of>) -> Result<usize, Error> {
+        if let Some(at) = self.index.get(&id.uuid()) {
+            return Ok(*at);
+        }
+        let loaded = self.store.load::<V>(id).await?;
+        let links = loaded.row.as_ref().map(View::links).unwrap_or_default();
+        self.changed.push(Changed {
+            extension: Extension {
+                stream_id: id.uuid(),
+                expected: loaded.version,
+                events: Vec::new(),
+                claims: Vec::new(),
+            },
+            rows: Vec::new(),
+            row: None,
+            kind: V::Of::KIND,
+            links_after: links.clone(),
+            links_before: links,
+            fact: None,
+            loaded: Box::new(loaded),
+            remember: |store, id, loaded| {
+                if let Some(loaded) = loaded.downcast_ref::<Loaded<V>>() {
+                    store.remember::<V>(id, Loaded { cached: true, ..loaded.clone() });
+                }
+            },
+        });
+        self.index.insert(id.uuid(), self.changed.len() - 1);
+        Ok(self.changed.len() - 1)
+    }
+
+    fn record<V: View>(
+        &self,
+        id: Id<V::Of>,
+        loaded: &Loaded<V>,
+        event: &<V::Of as Aggregate>::Event,
+    ) -> Result<Recorded, Error> {
+        let (name, data) = aggregate::encode::<V::Of>(event)?;
+        Ok(Recorded {
+            position: 0,
+            kind: V::Of::KIND,
+            stream_id: id.uuid(),
+            version: loaded.version + 1,
+            id: self.store.clock().new_id(),
+            r#type: name,
+            schema_version: 1,
+            data,
+            actor: self.viewer.actor.clone(),
+            actor_unit: self.viewer.units.first().map(|unit| unit.uuid()),
+            method: self.viewer.method.as_str().to_owned(),
+            region_code: None,
+            status_from: loaded.state.status().map(|status| status.as_str().to_owned()),
+            status_to: None,
+            correlation_id: self.correlation,
+            causation_id: None,
+            command_id: self.command_id.clone(),
+            happened_at: self.now,
+            recorded_at: self.now,
+            hash: Vec::new(),
+        })
+    }
+
+    /// Facts come from this work first, then from the views. They are read before the commit and not locked: a rule
+    /// that must hold against rivals is a claim.
+    async fn facts(&mut self, needs: &[Need]) -> Result<Facts, Error> {
+        let mut wanted: HashMap<Kind, Vec<Uuid>> = HashMap::new();
+        for need in needs {
+            if let Need::Object { kind, id, .. } = need
+                && self.pending(*id).is_none()
+                && !self.known.contains_key(id)
+            {
+                wanted.entry(*kind).or_default().push(*id);
+            }
+        }
+        for (kind, ids) in wanted {
+            let found = self.store.facts(kind, &ids).await?;
+            self.known.extend(found.into_iter().map(|fact| (fact.id, fact)));
+        }
+        let mut facts = Facts::default();
+        for need in needs {
+            match need {
+                Need::Object { kind, id, field } => {
+                    let fact = self.pending(*id).or_else(|| self.known.get(id)).filter(|fact| fact.kind == *kind);
+                    let missing = || Rejection::NotFound { kind: *kind, field: field.clone() };
+                    facts.objects.push(fact.cloned().ok_or_else(missing)?);
+                }
+                Need::OpenChildren { kind, parent } => {
+                    facts.open_children.push((*kind, self.store.count_open(*kind, *parent).await?));
+                }
+            }
+        }
+        Ok(facts)
+    }
+
+    fn pending(&self, id: Uuid) -> Option<&zhixing_domain::Fact> {
+        self.index.get(&id).and_then(|at| self.changed[*at].fact.as_ref())
+    }
+
+    /// The events decided so far.
+    pub fn events(&self) -> impl Iterator<Item = &Recorded> {
+        self.changed.iter().flat_map(|changed| &changed.extension.events)
+    }
+
+    /// Writes everything decided so far, or nothing.
+    ///
+    /// # Errors
+    /// A refusal of the log.
+    pub async fn commit(self, command: Option<CommandKey>) -> Outcome {
+        let mut append = Append { command, ..Append::default() };
+        let mut remember = Vec::with_capacity(self.changed.len());
+        for changed in self.changed.into_iter().filter(|changed| !changed.extension.events.is_empty()) {
+            let Changed { extension, rows, row, kind, links_before, links_after, loaded, remember: keep, .. } = changed;
+            let without = |links: &[Link], others: &[Link]| -> Vec<Link> {
+                links.iter().filter(|link| !others.contains(link)).copied().collect()
+            };
+            let (removed, added) = (without(&links_before, &links_after), without(&links_after, &links_before));
+            if !removed.is_empty() || !added.is_empty() {
+                append.links.push(Named { source_id: extension.stream_id, source_kind: kind, removed, added });
+            }
+            remember.push((extension.stream_id, loaded, keep));
+            append.rows.extend(rows);
+            append.rows.extend(row);
+            append.streams.push(extension);
+        }
+        if append.streams.is_empty() {
+            return Ok(Vec::new());
+        }
+        let outcome = self.store.writer().append(append).await;
+        for (id, loaded, keep) in remember {
+            match &outcome {
+                Ok(_) => keep(self.store, id, loaded.as_ref()),
+                Err(_) => self.store.forget(id),
+            }
+        }
+        outcome
+    }
+}
+
+/// What follows the log gets: shared, never copied.
+pub(crate) fn share(events: impl IntoIterator<Item = Recorded>) -> Vec<Arc<Recorded>> {
+    events.into_iter().map(Arc::new).collect()
+}

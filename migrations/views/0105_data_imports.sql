@@ -1,0 +1,19 @@
+create table data_imports (
+    id          uuid        primary key,
+    version     bigint      not null,
+    created_at  timestamptz not null,
+    updated_at  timestamptz not null,
+    status      text        not null,
+    region_code text        not null,
+    plan_id     uuid        not null,
+    source      text        not null,
+    format      text        not null,
+    encoding    text        not null,
+    sha256      text        not null,
+    rows_read   integer     not null,
+    accepted    integer     not null,
+    unchanged   integer     not null,
+    repaired    json        not null,
+    rejected    json        not null
+);
+create index data_imports_of_plan on data_imports (plan_id, id);
