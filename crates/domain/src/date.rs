@@ -3,7 +3,8 @@ use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
-/// A date in `Asia/Shanghai` (no daylight saving since 1991), written `2018-12-31`. Years 1900 to 2200.
+/// A date in `Asia/Shanghai` (no daylight saving since 1991), written `2018-12-31`. What is read from outside lies in the
+/// years 1900 to 2200.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Date(NaiveDate);

@@ -24,6 +24,11 @@ pub mod organisation;
 pub mod performance;
 pub mod programme;
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod properties;
+
 pub use aggregate::{Aggregate, Claim, Command, Context, Event, Fact, Facts, Need};
 pub use amount::Amount;
 pub use clock::Clock;

@@ -120,21 +120,22 @@ impl<S: Status> Step<S> {
                 return Err(Rejection::AlreadyExists { kind, field: "id".into(), existing: None });
             }
             None if !self.creates() => return Err(Rejection::NotFound { kind, field: "id".into() }),
-            Some(state) if !self.from.contains(&state) => {
-                return Err(Rejection::NotAllowedInState {
-                    kind,
-                    action: self.action,
-                    state: Some(state.as_str()),
-                    allowed_in: self.from.iter().map(|state| state.as_str()).collect(),
-                });
-            }
             _ => {}
         }
+        // Permission before state: a stranger does not learn where the object stands.
         policy::may(viewer, self.by, subject).map_err(|reason| Rejection::NotPermitted {
             action: self.action,
             reason: reason.into(),
             roles: self.roles(),
         })?;
+        if let Some(state) = state.filter(|state| !self.from.contains(state)) {
+            return Err(Rejection::NotAllowedInState {
+                kind,
+                action: self.action,
+                state: Some(state.as_str()),
+                allowed_in: self.from.iter().map(|state| state.as_str()).collect(),
+            });
+        }
         if self.requires.contains(&Requirement::FourEyes) && !policy::is_another(viewer, subject) {
             return Err(Rejection::rule(
                 "four-eyes",

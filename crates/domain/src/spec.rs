@@ -73,6 +73,7 @@ impl<A: Aggregate> When<A> {
     /// # Panics
     /// When it is not.
     #[track_caller]
+    #[expect(clippy::panic, reason = "for tests")]
     pub fn then_rejected(self, code: &str) -> Rejection {
         match self.result {
             Err(rejection) if rejection.code() == code => rejection,

@@ -15,7 +15,7 @@ pub const LIST: usize = 200;
 /// # Errors
 /// [`Rejection::Invalid`] naming the field.
 pub fn required(field: &str, text: &str, limit: usize) -> Result<(), Rejection> {
-    if text.trim().is_empty() {
+    if text.chars().all(|c| c.is_whitespace() || is_invisible(c)) {
         return Err(Rejection::invalid(field, "must not be empty"));
     }
     optional(field, text, limit)
@@ -29,10 +29,20 @@ pub fn optional(field: &str, text: &str, limit: usize) -> Result<(), Rejection> 
     if text.chars().nth(limit).is_some() {
         return Err(Rejection::invalid(field, format!("is longer than {limit} characters")));
     }
-    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t') {
+    if text.chars().any(|c| c.is_control() && c != '\n' && c != '\r' && c != '\t' || turns_direction(c)) {
         return Err(Rejection::invalid(field, "contains a control character"));
     }
     Ok(())
+}
+
+/// Takes room on no screen: zero-width blanks and joiners, the byte order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{200B}'..='\u{200F}' | '\u{2060}' | '\u{FEFF}')
+}
+
+/// Makes a text look like another one by turning its direction.
+fn turns_direction(c: char) -> bool {
+    matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
 /// The same for an optional field.

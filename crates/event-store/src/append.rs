@@ -141,7 +141,11 @@ impl Writer {
     }
 }
 
-async fn run(pool: Pool, mut waiting: mpsc::Receiver<(Append, oneshot::Sender<Outcome>)>, head: watch::Sender<i64>) {
+async fn run(
+    pool: Pool,
+    mut waiting: mpsc::Receiver<(Append, oneshot::Sender<Outcome>)>,
+    head: watch::Sender<i64>,
+) {
     while let Some(first) = waiting.recv().await {
         let mut events = size(&first.0);
         let mut batch = vec![first];
@@ -277,7 +281,9 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
                 plan.hash.clone_from(&event.hash);
                 recorded.push(Arc::new(event));
             }
-            before.versions.insert(stream.stream_id, stream.expected + stream.events.len() as i64);
+            before
+                .versions
+                .insert(stream.stream_id, stream.expected + i64::try_from(stream.events.len()).unwrap_or(0));
             for claim in &stream.claims {
                 let key = (claim.scope, claim.key.as_str());
                 let owned = (claim.scope.to_owned(), claim.key.clone());
@@ -299,7 +305,10 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             plan.commands.push((key, first, plan.position));
         }
         for row in &append.rows {
-            rows.entry(row.table.name).or_insert_with(|| (row.table, BTreeMap::new())).1.insert(row.key, &row.json);
+            rows.entry(row.table.name)
+                .or_insert_with(|| (row.table, BTreeMap::new()))
+                .1
+                .insert(row.key, &row.json);
         }
         plan.links.extend(&append.links);
         plan.events.extend(recorded.iter().cloned());

@@ -22,5 +22,5 @@ pub use event::{EventFilter, Recorded};
 pub use listing::{Listing, Slice, Sort};
 pub use pool::Pool;
 pub use store::{EventStore, Order, Receipt};
-pub use view::{Link, Meta, Table, View};
+pub use view::{Link, Meta, Row, Table, View};
 pub use work::Work;

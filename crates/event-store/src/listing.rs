@@ -93,7 +93,11 @@ impl Pool {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn tally<R: Row>(&self, column: &'static str, filter: Condition) -> Result<Vec<(String, i64)>, Error> {
+    pub async fn tally<R: Row>(
+        &self,
+        column: &'static str,
+        filter: Condition,
+    ) -> Result<Vec<(String, i64)>, Error> {
         let statement = Query::select()
             .column(column)
             .expr(Func::count(Expr::col(sea_query::Asterisk)))

@@ -37,8 +37,17 @@ impl Pool {
     /// When it cannot be reached or migrated, or was made by a newer version.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let pool = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(WAIT_FOR_CONNECTION);
-            Self::Postgres(options.connect_with(url.parse::<sqlx::postgres::PgConnectOptions>()?.statement_cache_capacity(STATEMENT_CACHE)).await?)
+            let options = PgPoolOptions::new()
+                .max_connections(POSTGRES_CONNECTIONS)
+                .acquire_timeout(WAIT_FOR_CONNECTION);
+            Self::Postgres(
+                options
+                    .connect_with(
+                        url.parse::<sqlx::postgres::PgConnectOptions>()?
+                            .statement_cache_capacity(STATEMENT_CACHE),
+                    )
+                    .await?,
+            )
         } else if url.starts_with("sqlite:") {
             let options = SqliteConnectOptions::from_str(url)?
                 .create_if_missing(true)

@@ -62,7 +62,8 @@ pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcom
 async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
     let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
     let mut before = Before { position, hash, ..Before::default() };
-    let versions: Vec<(Uuid, i64)> = sqlx::query_as(VERSIONS).bind(&questions.streams).fetch_all(&mut **tx).await?;
+    let versions: Vec<(Uuid, i64)> =
+        sqlx::query_as(VERSIONS).bind(&questions.streams).fetch_all(&mut **tx).await?;
     before.versions.extend(versions);
     if !questions.claims.is_empty() {
         let (scopes, keys): (Vec<&str>, Vec<&str>) =
@@ -77,8 +78,9 @@ async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx:
         let rows: Vec<(String, String, Vec<u8>, i64, i64)> =
             sqlx::query_as(COMMANDS).bind(actors).bind(ids).fetch_all(&mut **tx).await?;
         before.commands.extend(
-            rows.into_iter()
-                .map(|(actor, id, fingerprint, first, last)| ((actor, id), Seen { fingerprint, first, last })),
+            rows.into_iter().map(|(actor, id, fingerprint, first, last)| {
+                ((actor, id), Seen { fingerprint, first, last })
+            }),
         );
     }
     Ok(before)
@@ -124,7 +126,8 @@ async fn keep_books(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error>
     }
     if !plan.taken.is_empty() {
         let (scopes, keys): (Vec<&str>, Vec<&str>) = plan.taken.keys().copied().unzip();
-        let (kinds, streams): (Vec<&str>, Vec<Uuid>) = plan.taken.values().map(|(kind, id)| (kind.as_str(), *id)).unzip();
+        let (kinds, streams): (Vec<&str>, Vec<Uuid>) =
+            plan.taken.values().map(|(kind, id)| (kind.as_str(), *id)).unzip();
         sqlx::query(TAKE).bind(scopes).bind(keys).bind(kinds).bind(streams).execute(&mut **tx).await?;
     }
     if !plan.commands.is_empty() {

@@ -20,7 +20,8 @@ const EVENT: &str = "insert into events (position, kind, stream_id, version, id,
      recorded_at, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
 const TAKE: &str = "insert into claims (scope, key, kind, stream_id) \
      select k.value->>0, k.value->>1, k.value->>2, unhex(k.value->>3) from json_each($1) k";
-const RELEASE: &str = "delete from claims where (scope, key) in (select k.value->>0, k.value->>1 from json_each($1) k)";
+const RELEASE: &str =
+    "delete from claims where (scope, key) in (select k.value->>0, k.value->>1 from json_each($1) k)";
 const REMEMBER: &str = "insert into commands (actor, command_id, fingerprint, first_position, last_position) \
      values ($1, $2, $3, $4, $5)";
 const UNLINK: &str = "delete from links where (target_id, relation, source_id) in \
@@ -61,7 +62,8 @@ async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx:
     let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
     let mut before = Before { position, hash, ..Before::default() };
     let streams: Value = questions.streams.iter().map(|id| hex(*id)).collect();
-    let versions: Vec<(Uuid, i64)> = sqlx::query_as(VERSIONS).bind(streams.to_string()).fetch_all(&mut **tx).await?;
+    let versions: Vec<(Uuid, i64)> =
+        sqlx::query_as(VERSIONS).bind(streams.to_string()).fetch_all(&mut **tx).await?;
     before.versions.extend(versions);
     if !questions.claims.is_empty() {
         let keys: Value = questions.claims.iter().map(|claim| json!([claim.scope, claim.key])).collect();
@@ -74,8 +76,9 @@ async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx:
         let rows: Vec<(String, String, Vec<u8>, i64, i64)> =
             sqlx::query_as(COMMANDS).bind(keys.to_string()).fetch_all(&mut **tx).await?;
         before.commands.extend(
-            rows.into_iter()
-                .map(|(actor, id, fingerprint, first, last)| ((actor, id), Seen { fingerprint, first, last })),
+            rows.into_iter().map(|(actor, id, fingerprint, first, last)| {
+                ((actor, id), Seen { fingerprint, first, last })
+            }),
         );
     }
     Ok(before)

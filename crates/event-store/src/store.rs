@@ -145,8 +145,12 @@ impl EventStore {
     ///
     /// # Errors
     /// A rejection by the rules, or a failing database.
-    pub async fn execute<V: View>(&self, order: Order<<V::Of as Aggregate>::Command>) -> Result<Receipt<V>, Error> {
-        let key = order.command_id.as_ref().map(|id| command_key(&order.viewer, id, &order.command)).transpose()?;
+    pub async fn execute<V: View>(
+        &self,
+        order: Order<<V::Of as Aggregate>::Command>,
+    ) -> Result<Receipt<V>, Error> {
+        let key =
+            order.command_id.as_ref().map(|id| command_key(&order.viewer, id, &order.command)).transpose()?;
         if let Some(key) = &key
             && let Some(seen) = self.seen(key).await?
         {
@@ -211,7 +215,8 @@ impl EventStore {
         }
         let count = u32::try_from(seen.last - seen.first + 1).unwrap_or(u32::MAX);
         let events = share(self.0.pool.read_log(seen.first - 1, count).await?);
-        let last = events.last().filter(|event| event.kind == V::Of::KIND).ok_or(Rejection::CommandIdReused)?;
+        let last =
+            events.last().filter(|event| event.kind == V::Of::KIND).ok_or(Rejection::CommandIdReused)?;
         let object = self.as_of::<V>(Id::new(last.stream_id), AsOf::Version(last.version)).await?;
         let object = object.ok_or(Rejection::CommandIdReused)?;
         Ok(Receipt { object, position: Some(seen.last), events })
@@ -260,7 +265,8 @@ impl EventStore {
                 if past || event.kind != V::Of::KIND {
                     return Ok(loaded);
                 }
-                let meta = Meta { id, version: event.version, actor: event.actor.clone(), at: event.recorded_at };
+                let meta =
+                    Meta { id, version: event.version, actor: event.actor.clone(), at: event.recorded_at };
                 loaded.apply(&event.decode::<V::Of>()?, &meta);
             }
             if last {
@@ -294,7 +300,9 @@ impl EventStore {
 
     /// What is known of objects of one kind.
     pub(crate) async fn facts(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Fact>, Error> {
-        let Some(known) = self.0.catalogue.iter().find(|known| known.kind == kind) else { return Ok(Vec::new()) };
+        let Some(known) = self.0.catalogue.iter().find(|known| known.kind == kind) else {
+            return Ok(Vec::new());
+        };
         let parent = known.parent.map_or_else(|| Expr::value(None::<Uuid>), Expr::col);
         let statement = Query::select()
             .columns(["id", "status", "region_code"])
@@ -306,14 +314,17 @@ impl EventStore {
             let (sql, values) = statement.build_sqlx(dialect());
             sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(db).await?
         });
-        let fact = |(id, status, region, belongs_to)| Fact { kind, id, status, region: Some(region), belongs_to };
+        let fact =
+            |(id, status, region, belongs_to)| Fact { kind, id, status, region: Some(region), belongs_to };
         Ok(rows.into_iter().map(fact).collect())
     }
 
     /// How many objects of a kind under `parent` are in no final state.
     pub(crate) async fn count_open(&self, kind: Kind, parent: Uuid) -> Result<u64, Error> {
         let known = self.0.catalogue.iter().find(|known| known.kind == kind);
-        let Some((table, column)) = known.and_then(|known| Some((known.table, known.parent?))) else { return Ok(0) };
+        let Some((table, column)) = known.and_then(|known| Some((known.table, known.parent?))) else {
+            return Ok(0);
+        };
         let statement = Query::select()
             .expr(Func::count(Expr::col(sea_query::Asterisk)))
             .from(Alias::new(table.name))
@@ -345,7 +356,12 @@ impl EventStore {
     pub async fn naming(&self, target: Uuid, relation: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
         const NAMING: &str = "select source_id from links where target_id = $1 and relation = $2 limit $3";
         Ok(on!(&self.0.pool, |db, _dialect| {
-            sqlx::query_scalar(NAMING).bind(target).bind(relation).bind(i64::from(limit)).fetch_all(db).await?
+            sqlx::query_scalar(NAMING)
+                .bind(target)
+                .bind(relation)
+                .bind(i64::from(limit))
+                .fetch_all(db)
+                .await?
         }))
     }
 
@@ -370,13 +386,19 @@ impl EventStore {
                 }
                 chained = event.chained(&chained);
                 if chained != event.hash {
-                    return Err(Error::Broken { position: at, reason: "the event is not the one that was written" });
+                    return Err(Error::Broken {
+                        position: at,
+                        reason: "the event is not the one that was written",
+                    });
                 }
             }
             progress(at);
         }
         if chained != hash {
-            return Err(Error::Broken { position, reason: "the head of the log is not the one that was written" });
+            return Err(Error::Broken {
+                position,
+                reason: "the head of the log is not the one that was written",
+            });
         }
         Ok(position)
     }
@@ -403,7 +425,12 @@ impl Pool {
             "select {COLUMNS} from events where stream_id = $1 and version > $2 order by version limit $3"
         );
         Ok(on!(self, |db, _dialect| {
-            sqlx::query_as(AssertSqlSafe(sql)).bind(stream).bind(after).bind(i64::from(limit)).fetch_all(db).await?
+            sqlx::query_as(AssertSqlSafe(sql))
+                .bind(stream)
+                .bind(after)
+                .bind(i64::from(limit))
+                .fetch_all(db)
+                .await?
         }))
     }
 

@@ -99,8 +99,14 @@ async fn heard(db: &sqlx::PgPool, head: &watch::Sender<i64>) -> Result<(), sqlx:
     listener.listen(postgres::CHANNEL).await?;
     while !head.is_closed() {
         // A lost connection may have lost notifications: the head is read again in any case.
-        let position: i64 = sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
-        head.send_if_modified(|known| position > *known && { *known = position; true });
+        let position: i64 =
+            sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
+        head.send_if_modified(|known| {
+            position > *known && {
+                *known = position;
+                true
+            }
+        });
         listener.try_recv().await?;
     }
     Ok(())

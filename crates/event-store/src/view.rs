@@ -71,11 +71,18 @@ pub trait View: Row {
     ///
     /// # Errors
     /// When a row cannot be written as JSON.
-    fn entries(_event: &<Self::Of as Aggregate>::Event, _meta: &Meta<Self::Of>) -> Result<Vec<WriteRow>, Error> {
+    fn entries(
+        _event: &<Self::Of as Aggregate>::Event,
+        _meta: &Meta<Self::Of>,
+    ) -> Result<Vec<WriteRow>, Error> {
         Ok(Vec::new())
     }
     /// The row after `event`; `None` when there is no row to change (a broken stream).
-    fn project(row: Option<Self>, event: &<Self::Of as Aggregate>::Event, meta: &Meta<Self::Of>) -> Option<Self>;
+    fn project(
+        row: Option<Self>,
+        event: &<Self::Of as Aggregate>::Event,
+        meta: &Meta<Self::Of>,
+    ) -> Option<Self>;
 }
 
 /// That one object names another.

@@ -214,7 +214,8 @@ impl<'s> Work<'s> {
         for need in needs {
             match need {
                 Need::Object { kind, id, field } => {
-                    let fact = self.pending(*id).or_else(|| self.known.get(id)).filter(|fact| fact.kind == *kind);
+                    let fact =
+                        self.pending(*id).or_else(|| self.known.get(id)).filter(|fact| fact.kind == *kind);
                     let missing = || Rejection::NotFound { kind: *kind, field: field.clone() };
                     facts.objects.push(fact.cloned().ok_or_else(missing)?);
                 }
@@ -243,13 +244,21 @@ impl<'s> Work<'s> {
         let mut append = Append { command, ..Append::default() };
         let mut remember = Vec::with_capacity(self.changed.len());
         for changed in self.changed.into_iter().filter(|changed| !changed.extension.events.is_empty()) {
-            let Changed { extension, rows, row, kind, links_before, links_after, loaded, remember: keep, .. } = changed;
+            let Changed {
+                extension, rows, row, kind, links_before, links_after, loaded, remember: keep, ..
+            } = changed;
             let without = |links: &[Link], others: &[Link]| -> Vec<Link> {
                 links.iter().filter(|link| !others.contains(link)).copied().collect()
             };
-            let (removed, added) = (without(&links_before, &links_after), without(&links_after, &links_before));
+            let (removed, added) =
+                (without(&links_before, &links_after), without(&links_after, &links_before));
             if !removed.is_empty() || !added.is_empty() {
-                append.links.push(Named { source_id: extension.stream_id, source_kind: kind, removed, added });
+                append.links.push(Named {
+                    source_id: extension.stream_id,
+                    source_kind: kind,
+                    removed,
+                    added,
+                });
             }
             remember.push((extension.stream_id, loaded, keep));
             append.rows.extend(rows);

@@ -1,98 +1,9 @@
 //! What an import says about itself: what was read, repaired and rejected, and why a whole file is refused.
 
-use serde::{Deserialize, Serialize};
-
-use super::text::excerpt;
+pub use zhixing_domain::programme::data_import::{ImportFormat as Format, Repair, RowRejection};
 
 /// Most entries a list of findings keeps; the rest is only counted.
 pub const MAX_FINDINGS: usize = 10_000;
-
-/// What kind of file was read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum Format {
-    /// One plan as a JSON object.
-    PlanJson,
-    /// A task breakdown table (任务分解表) as delimited text.
-    TaskTableCsv,
-    /// A task breakdown table (任务分解表) as an Excel workbook.
-    TaskTableXlsx,
-}
-
-impl Format {
-    /// The word that stands for the format in reports.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::PlanJson => "PLAN_JSON",
-            Self::TaskTableCsv => "TASK_TABLE_CSV",
-            Self::TaskTableXlsx => "TASK_TABLE_XLSX",
-        }
-    }
-}
-
-/// The outcome of one import, as shown to the person who asked for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ImportReport {
-    /// File name, or another word for where the bytes came from.
-    pub source: String,
-    /// Kind of file.
-    pub format: Format,
-    /// Encoding that the text was read in.
-    pub encoding: String,
-    /// SHA-256 of the bytes as read, in hexadecimal.
-    pub sha256: String,
-    /// Rows found in the file.
-    pub rows_read: u32,
-    /// Rows that were taken.
-    pub accepted: u32,
-    /// Rows that say what is recorded already.
-    pub unchanged: u32,
-    /// What was read otherwise than written.
-    pub repaired: Vec<Repair>,
-    /// What was not taken, and why.
-    pub rejected: Vec<RowRejection>,
-}
-
-/// Something that was read otherwise than it is written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Repair {
-    /// Row of the file, counted from 1; 0 speaks of the whole file.
-    pub row: u32,
-    /// Column or field.
-    pub field: String,
-    /// What stands there, at most 80 characters.
-    pub found: String,
-    /// How it was read.
-    pub reading: String,
-}
-
-impl Repair {
-    /// A repair; `found` is shortened to an excerpt.
-    pub fn new(row: u32, field: impl Into<String>, found: &str, reading: impl Into<String>) -> Self {
-        Self { row, field: field.into(), found: excerpt(found), reading: reading.into() }
-    }
-}
-
-/// A row that cannot be taken.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RowRejection {
-    /// Row of the file, counted from 1; 0 speaks of the whole file.
-    pub row: u32,
-    /// Column or field.
-    pub field: String,
-    /// What is wrong and what would be right.
-    pub reason: String,
-}
-
-impl RowRejection {
-    /// A rejection.
-    pub fn new(row: u32, field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { row, field: field.into(), reason: reason.into() }
-    }
-}
 
 /// An entry of a bounded list that can stand for those left out.
 pub trait Finding {
@@ -311,34 +222,5 @@ mod tests {
     fn a_repair_shows_an_excerpt() {
         let repair = Repair::new(3, "主要内容", &"质".repeat(500), "kept");
         assert_eq!(repair.found.chars().count(), 80);
-    }
-
-    #[test]
-    fn a_report_keeps_its_shape_as_json() {
-        let report = ImportReport {
-            source: "table.csv".into(),
-            format: Format::TaskTableCsv,
-            encoding: "GB18030".into(),
-            sha256: "00".into(),
-            rows_read: 2,
-            accepted: 1,
-            unchanged: 0,
-            repaired: vec![Repair::new(0, "encoding", "GB18030", "converted to UTF-8")],
-            rejected: vec![RowRejection::new(2, "序号", "empty")],
-        };
-        let json = serde_json::to_value(&report).unwrap();
-        assert_eq!(json["rowsRead"], 2);
-        assert_eq!(json["format"], report.format.as_str());
-        assert_eq!(serde_json::from_value::<ImportReport>(json).unwrap(), report);
-    }
-
-    #[test]
-    fn a_refusal_says_what_to_do_next() {
-        let refusal = ImportError::MissingColumn { name: "责任部门" };
-        assert_eq!(refusal.code(), "IMPORT_MISSING_COLUMN");
-        assert_eq!(
-            refusal.to_string(),
-            "no column 责任部门 in the first 10 rows; the header needs 序号, 工作任务 and 责任部门"
-        );
     }
 }

@@ -74,8 +74,9 @@ impl Default for Limits {
             directives: 50,
             tokens: 5_000,
             query_bytes: 64 << 10,
-            variables_bytes: 1 << 20,
-            body_bytes: 2 << 20,
+            // Room for the text of a file to import.
+            variables_bytes: 7 << 20,
+            body_bytes: 8 << 20,
             body_timeout_ms: 15_000,
             execution_timeout_ms: 30_000,
             subscriptions: 100,

@@ -311,6 +311,10 @@ impl Aggregate for Unit {
                 if name == self.name {
                     return Err(Rejection::invalid("name", "is the present name"));
                 }
+                if self.aliases.len() >= MOST_ALIASES {
+                    let message = format!("the old name would be one alias more than {MOST_ALIASES}");
+                    return Err(Rejection::rule("aliases-are-bounded", message, None));
+                }
                 UnitEvent::Renamed { name, official_name, former_name: self.name.clone(), reason }
             }
             UnitCommand::AddUnitAliases(AddUnitAliases { aliases, .. }) => {

@@ -146,7 +146,9 @@ pub fn attainment(
     };
     let unjudged_because = match met {
         None if base.is_none() => Some("an increase cannot be judged without a baseline"),
-        None => Some("an increase in percent cannot be judged from a baseline of zero or less"),
+        None => Some(
+            "an increase in percent cannot be judged from a baseline of zero or less, or from numbers so large",
+        ),
         Some(_) => None,
     };
     Some(Attainment { value, as_of, met, unjudged_because })
@@ -201,9 +203,8 @@ pub fn light(
     from: Option<Date>,
     today: Date,
 ) -> Light {
-    let Some(attained) = attained else {
-        return if today > target.due_on { Light::Missed } else { Light::NoData };
-    };
+    // Even when it is overdue: that nobody measured does not say that it was missed.
+    let Some(attained) = attained else { return Light::NoData };
     let over = today > target.due_on;
     match attained.met {
         None => Light::NoData,
@@ -352,7 +353,7 @@ mod tests {
             light(&goal, None, attained.as_ref(), from, day(today))
         };
         assert_eq!(light(&goal, None, None, from, day("2018-06-01")), Light::NoData);
-        assert_eq!(light(&goal, None, None, from, day("2021-01-01")), Light::Missed);
+        assert_eq!(light(&goal, None, None, from, day("2021-01-01")), Light::NoData);
         assert_eq!(seen("90", "2018", "2019-02-01"), Light::Attained);
         assert_eq!(seen("30", "2018", "2019-02-01"), Light::OnTrack);
         assert_eq!(seen("20", "2018", "2019-02-01"), Light::AtRisk);

@@ -222,6 +222,7 @@ pub struct RetireIndicator {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
 #[expect(missing_docs, reason = "fields are those of the commands")]
+#[expect(clippy::large_enum_variant, reason = "an event is folded and let go")]
 pub enum IndicatorEvent {
     /// 指标已设定
     Defined(DefineIndicator),
@@ -290,6 +291,72 @@ impl Indicator {
     }
 }
 
+impl Indicator {
+    fn record(
+        &self,
+        definition: &DefineIndicator,
+        own_region: RegionCode,
+        command: RecordMeasurement,
+        context: &Context<'_>,
+    ) -> Result<IndicatorEvent, Rejection> {
+        let RecordMeasurement { period, region_code, value, evidence, note, .. } = command;
+        let region_code = region_code.unwrap_or(own_region);
+        if !own_region.covers(region_code) {
+            return Err(Rejection::invalid("regionCode", "lies outside the indicator's region"));
+        }
+        if !context.viewer.region.covers(region_code) {
+            return Err(Rejection::invalid("regionCode", "lies outside the viewer's region"));
+        }
+        check_value(definition.measure, &definition.unit, value)?;
+        check_evidence(&evidence)?;
+        text::maybe("note", note.as_ref(), text::LONG)?;
+        let clash = |(known, region, _): &&(Period, RegionCode, Amount)| {
+            *region == region_code && known.overlaps(period)
+        };
+        if let Some((known, ..)) = self.measured.iter().find(clash) {
+            let message = format!("{known} is measured already: correct that measurement");
+            return Err(Rejection::rule("periods-do-not-overlap", message, None));
+        }
+        if self.measured.len() >= MOST_MEASUREMENTS {
+            return Err(Rejection::rule("measurements-are-bounded", "the indicator is full", None));
+        }
+        let number = i32::try_from(self.measured.len() + 1).unwrap_or(i32::MAX);
+        let reported_by = context.viewer.units.first().copied();
+        Ok(IndicatorEvent::MeasurementRecorded {
+            number,
+            period,
+            region_code,
+            value,
+            reported_by,
+            evidence,
+            note,
+        })
+    }
+
+    fn correct(
+        &self,
+        definition: &DefineIndicator,
+        command: CorrectMeasurement,
+        context: &Context<'_>,
+    ) -> Result<IndicatorEvent, Rejection> {
+        let CorrectMeasurement { number, value, reason, .. } = command;
+        text::required("reason", &reason, text::LONG)?;
+        check_value(definition.measure, &definition.unit, value)?;
+        let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
+        let Some((period, region_code, former_value)) = at.and_then(|at| self.measured.get(at)).copied()
+        else {
+            return Err(Rejection::invalid("number", "is not the number of a measurement of this indicator"));
+        };
+        if !context.viewer.region.covers(region_code) {
+            return Err(Rejection::invalid("number", "lies outside the viewer's region"));
+        }
+        if former_value == value {
+            return Err(Rejection::invalid("value", "is the present value"));
+        }
+        Ok(IndicatorEvent::MeasurementCorrected { number, period, region_code, value, former_value, reason })
+    }
+}
+
 impl DefineIndicator {
     fn check(&self, facts: &Facts) -> Result<(), Rejection> {
         let allowed = self.code.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
@@ -319,7 +386,10 @@ fn check_target(target: &Target, baseline: Option<&Baseline>) -> Result<(), Reje
         return Err(Rejection::invalid("target.upper", "lies below the target"));
     }
     if target.comparator == Comparator::IncreaseBy && baseline.is_none() {
-        return Err(Rejection::invalid("baseline", "is needed for an increase (its value may come later)"));
+        return Err(Rejection::invalid(
+            "target.comparator",
+            "an increase needs a baseline (its value may come later)",
+        ));
     }
     text::maybe("baseline.note", baseline.and_then(|baseline| baseline.note.as_ref()), text::LONG)
 }
@@ -391,65 +461,10 @@ impl Aggregate for Indicator {
                 text::required("reason", &reason, text::LONG)?;
                 IndicatorEvent::TargetRevised { target, reason }
             }
-            IndicatorCommand::RecordMeasurement(RecordMeasurement {
-                period,
-                region_code,
-                value,
-                evidence,
-                note,
-                ..
-            }) => {
-                let region_code = region_code.unwrap_or(own_region);
-                if !own_region.covers(region_code) {
-                    return Err(Rejection::invalid("regionCode", "lies outside the indicator's region"));
-                }
-                if !context.viewer.region.covers(region_code) {
-                    return Err(Rejection::invalid("regionCode", "lies outside the viewer's region"));
-                }
-                check_value(definition.measure, &definition.unit, value)?;
-                check_evidence(&evidence)?;
-                text::maybe("note", note.as_ref(), text::LONG)?;
-                let clash = |(known, region, _): &(Period, RegionCode, Amount)| {
-                    *region == region_code && known.overlaps(period)
-                };
-                if let Some((known, ..)) = self.measured.iter().find(|entry| clash(entry)) {
-                    let message = format!("{known} is measured already: correct that measurement");
-                    return Err(Rejection::rule("periods-do-not-overlap", message, None));
-                }
-                if self.measured.len() >= MOST_MEASUREMENTS {
-                    return Err(Rejection::rule("measurements-are-bounded", "the indicator is full", None));
-                }
-                let number = i32::try_from(self.measured.len() + 1).unwrap_or(i32::MAX);
-                let reported_by = context.viewer.units.first().copied();
-                IndicatorEvent::MeasurementRecorded {
-                    number,
-                    period,
-                    region_code,
-                    value,
-                    reported_by,
-                    evidence,
-                    note,
-                }
+            IndicatorCommand::RecordMeasurement(command) => {
+                self.record(definition, own_region, command, context)?
             }
-            IndicatorCommand::CorrectMeasurement(CorrectMeasurement { number, value, reason, .. }) => {
-                text::required("reason", &reason, text::LONG)?;
-                check_value(definition.measure, &definition.unit, value)?;
-                let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
-                let Some((period, region, known)) = at.and_then(|at| self.measured.get(at)) else {
-                    return Err(Rejection::invalid(
-                        "number",
-                        "is not the number of a measurement of this indicator",
-                    ));
-                };
-                if !context.viewer.region.covers(*region) {
-                    return Err(Rejection::invalid("number", "lies outside the viewer's region"));
-                }
-                if *known == value {
-                    return Err(Rejection::invalid("value", "is the present value"));
-                }
-                let (period, region_code, former_value) = (*period, *region, *known);
-                IndicatorEvent::MeasurementCorrected { number, period, region_code, value, former_value, reason }
-            }
+            IndicatorCommand::CorrectMeasurement(command) => self.correct(definition, command, context)?,
             IndicatorCommand::JudgeIndicator(JudgeIndicator { note, .. }) => {
                 text::maybe("note", note.as_ref(), text::LONG)?;
                 let (target, baseline) = (&definition.target, definition.baseline.as_ref());
@@ -646,8 +661,14 @@ mod tests {
         given::<Indicator>([defined(), ("ann", recorded(1, "2015", "89.99"))])
             .when(&office("ann"), judge.clone())
             .then([IndicatorEvent::Judged { attained: false, value: value("89.99"), note: None }]);
-        let corrected =
-            IndicatorEvent::MeasurementCorrected { number: 1, value: value("90"), reason: "笔误".into() };
+        let corrected = IndicatorEvent::MeasurementCorrected {
+            number: 1,
+            period: "2015".parse().unwrap(),
+            region_code: "620000".parse().unwrap(),
+            value: value("90"),
+            former_value: value("89.99"),
+            reason: "笔误".into(),
+        };
         let history = [
             defined(),
             ("ann", recorded(1, "2015", "89.99")),

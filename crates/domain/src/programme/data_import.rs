@@ -1,10 +1,10 @@
 //! An import (数据导入): which file brought what in, and what was repaired on the way.
 //!
-//! One file is imported once: its stream is named by the fingerprint of its bytes and of what it was imported into.
+//! One file is imported once: the fingerprint of its bytes, and of the plan that a table adds to, is a unique key.
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Step, To, status},
     policy::By,
@@ -60,6 +60,20 @@ pub struct Repair {
     pub reading: String,
 }
 
+/// Most characters of a file that a report shows.
+const EXCERPT: usize = 80;
+
+impl Repair {
+    /// A repair; `found` is shortened to an excerpt.
+    pub fn new(row: u32, field: impl Into<String>, found: &str, reading: impl Into<String>) -> Self {
+        let found = match found.char_indices().nth(EXCERPT - 1) {
+            Some((at, last)) if found.len() > at + last.len_utf8() => format!("{}…", &found[..at]),
+            _ => found.to_owned(),
+        };
+        Self { row, field: field.into(), found, reading: reading.into() }
+    }
+}
+
 /// A row that was not taken (未采纳的行).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
@@ -72,6 +86,24 @@ pub struct RowRejection {
     pub field: String,
     /// Why.
     pub reason: String,
+}
+
+/// A finding quotes the file, which may hold anything: what cannot be kept is shown as `�`, what is endless is cut.
+fn printable(text: &mut String) {
+    if text::optional("", text, text::LONG).is_err() {
+        let shown = text
+            .chars()
+            .take(text::LONG)
+            .map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c });
+        *text = shown.collect();
+    }
+}
+
+impl RowRejection {
+    /// A rejection.
+    pub fn new(row: u32, field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { row, field: field.into(), reason: reason.into() }
+    }
 }
 
 /// What an import did (导入结果).
@@ -127,6 +159,20 @@ pub struct DataImport {
     region: Option<RegionCode>,
 }
 
+impl DataImport {
+    /// The claim of a file.
+    pub const FILE: &'static str = "import.file";
+    /// The key of that claim: a plan file stands for itself, a table for what it adds to one plan.
+    pub fn file_key(format: ImportFormat, sha256: &str, plan: Option<Id<Plan>>) -> String {
+        match (format, plan) {
+            (ImportFormat::TaskTableCsv | ImportFormat::TaskTableXlsx, Some(plan)) => {
+                format!("{sha256}|{}", plan.uuid())
+            }
+            _ => sha256.to_owned(),
+        }
+    }
+}
+
 /// Most repairs and most rejected rows that one report keeps.
 pub const MOST_ROWS_OF_A_REPORT: usize = 1_000;
 
@@ -157,6 +203,16 @@ impl Aggregate for DataImport {
     fn decide(&self, command: DataImportCommand, _: &Context<'_>) -> Result<Vec<DataImportEvent>, Rejection> {
         let DataImportCommand::ImportData(mut import) = command;
         text::required("source", &import.source, text::TITLE)?;
+        text::required("encoding", &import.encoding, text::SHORT)?;
+        text::required("sha256", &import.sha256, text::SHORT)?;
+        for repair in &mut import.repaired {
+            let Repair { field, found, reading, .. } = repair;
+            [field, found, reading].into_iter().for_each(printable);
+        }
+        for rejection in &mut import.rejected {
+            let RowRejection { field, reason, .. } = rejection;
+            [field, reason].into_iter().for_each(printable);
+        }
         import.repaired.truncate(MOST_ROWS_OF_A_REPORT);
         import.rejected.truncate(MOST_ROWS_OF_A_REPORT);
         Ok(vec![DataImportEvent::Completed(import)])
@@ -167,6 +223,12 @@ impl Aggregate for DataImport {
         let DataImportEvent::Completed(import) = event;
         self.region = Some(import.region_code);
     }
+
+    fn claims(&self, event: &DataImportEvent) -> Vec<Claim> {
+        let DataImportEvent::Completed(import) = event;
+        let key = Self::file_key(import.format, &import.sha256, Some(import.plan_id));
+        vec![Claim::take(Self::FILE, key, "text")]
+    }
 }
 
 #[cfg(test)]
@@ -175,7 +237,7 @@ mod tests {
     use crate::spec::{given, office};
 
     #[test]
-    fn the_same_file_is_imported_once() {
+    fn a_file_is_imported_once() {
         let import = ImportData {
             source: "plan.json".into(),
             format: ImportFormat::PlanJson,

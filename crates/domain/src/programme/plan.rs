@@ -568,6 +568,7 @@ impl Aggregate for Plan {
             PlanEvent::Amended { content, .. } => {
                 self.document_number.clone_from(&content.document_number);
                 self.phases.clone_from(&content.phases);
+                self.phase.take_if(|phase| !content.phases.iter().any(|known| known.name == *phase));
             }
             PlanEvent::PhaseEntered { phase } => self.phase = Some(phase.clone()),
             _ => {}

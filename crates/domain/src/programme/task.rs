@@ -521,8 +521,9 @@ impl Aggregate for Task {
                 if parent.is_some_and(|parent| parent.belongs_to != Some(plan_id.uuid())) {
                     return Err(Rejection::invalid("parentId", "belongs to another plan"));
                 }
-                let plan = context.facts.object(plan_id.uuid());
-                let region_code = plan.and_then(|plan| plan.region).unwrap_or(RegionCode::COUNTRY);
+                let no_plan = Rejection::NotFound { kind: Kind::Plan, field: "planId".into() };
+                let plan = context.facts.object(plan_id.uuid()).ok_or(no_plan)?;
+                let region_code = plan.region.unwrap_or(RegionCode::COUNTRY);
                 TaskEvent::Registered { plan_id, parent_id, number, content, assignment, region_code }
             }
             TaskCommand::AmendTask(AmendTask { content, reason, .. }) => {
@@ -665,9 +666,7 @@ mod tests {
 
     #[test]
     fn a_task_is_registered_under_an_open_plan_only() {
-        let event = match task(0).with(plan("IN_FORCE")).when(&office("ann"), register()) {
-            accepted => accepted,
-        };
+        let event = task(0).with(plan("IN_FORCE")).when(&office("ann"), register());
         let RegisterTask { plan_id, parent_id, number, content, assignment } = register();
         let region_code = "440800".parse().unwrap();
         event.then([TaskEvent::Registered { plan_id, parent_id, number, content, assignment, region_code }]);

@@ -1,0 +1,112 @@
+//! `zhixing serve`.
+use std::time::Duration;
+
+use tokio::{net::TcpListener, sync::watch};
+
+use super::{Failure, import, open, screen};
+use crate::{config::Settings, server};
+
+/// How long open requests may take to end after a signal to stop.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+    // Before anything is written: a port that is taken is the commonest mistake.
+    let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
+        let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
+        Failure::said(&what, error)
+    })?;
+    let store = open(&settings).await?;
+    if settings.samples && store.head() == 0 {
+        import::import_samples(&store).await?;
+    }
+    let (stop, stopped) = watch::channel(false);
+    let router = server::router(&store, &settings, stopped.clone())
+        .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    welcome(&settings, address);
+    tokio::spawn(async move {
+        signal().await;
+        stop.send_replace(true);
+    });
+    let mut until = stopped.clone();
+    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
+        let _ = until.wait_for(|stop| *stop).await;
+    });
+    let mut patience = stopped;
+    let out_of_patience = async move {
+        let _ = patience.wait_for(|stop| *stop).await;
+        tokio::time::sleep(PATIENCE).await;
+    };
+    tokio::select! {
+        served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
+        () = out_of_patience => tracing::warn!("stopping although requests are still open"),
+    }
+    store.pool().close().await;
+    Ok(())
+}
+
+fn welcome(settings: &Settings, address: std::net::SocketAddr) {
+    screen::say(&format!(
+        "Zhixing 质兴 is ready; the log is in {database}.
+
+  GraphiQL   http://{address}/
+  GraphQL    http://{address}/graphql   (WebSocket and SSE at the same address)
+  Schema     http://{address}/graphql/schema.graphql
+  Health     http://{address}/healthz  /readyz  /metrics
+
+Try:
+  curl -s http://{address}/graphql -H 'content-type: application/json' \\
+    -d '{{\"query\":\"{{ plans {{ totalCount nodes {{ title tasks {{ totalCount }} indicators {{ totalCount }} }} }} }}\"}}'
+{tokens}
+Stop with Ctrl-C.",
+        database = masked(&settings.database_url()),
+        tokens = if settings.takes_development_tokens() {
+            "\nDevelopment tokens are taken: Authorization: Bearer dev:ann:LEADING_GROUP_OFFICE\n"
+        } else {
+            ""
+        },
+    ));
+}
+
+/// The address of the database without its password.
+fn masked(url: &str) -> String {
+    match url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (user, host))) => {
+            let user = user.split(':').next().unwrap_or_default();
+            format!("{scheme}://{user}@{}", host.split('?').next().unwrap_or_default())
+        }
+        None => url.to_owned(),
+    }
+}
+
+async fn signal() {
+    let interrupt = async {
+        let _ = tokio::signal::ctrl_c().await;
+    };
+    #[cfg(unix)]
+    {
+        let terminate = async {
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(mut signal) => {
+                    signal.recv().await;
+                }
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = interrupt => {}, () = terminate => {} }
+    }
+    #[cfg(not(unix))]
+    interrupt.await;
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_password_is_not_shown() {
+        assert_eq!(
+            super::masked("postgres://ann:secret@db/zhixing?sslmode=require"),
+            "postgres://ann@db/zhixing"
+        );
+        assert_eq!(super::masked("sqlite:data/zhixing.db"), "sqlite:data/zhixing.db");
+    }
+}

@@ -1,0 +1,138 @@
+//! Settings: flags first, then the environment (`ZHIXING_…`), then a file, then what is usual.
+use std::{net::SocketAddr, path::PathBuf};
+
+use figment::{
+    Figment,
+    providers::{Env, Format, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::protocol::Limits;
+
+/// Everything that can be set.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The database: `postgres://…` or `sqlite:FILE`; a SQLite file in `data` when left out.
+    pub database: Option<String>,
+    /// Where an embedded database is kept.
+    pub data: PathBuf,
+    /// Whether an empty log starts with the sample plans.
+    pub samples: bool,
+    /// Whether development tokens are taken; by default only when nobody but this machine can reach the service.
+    pub development_tokens: Option<bool>,
+    /// What is logged, as `tracing-subscriber` filters read it.
+    pub log: String,
+    /// What one request may ask for at most.
+    pub limits: Limits,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            database: None,
+            data: "data".into(),
+            samples: true,
+            development_tokens: None,
+            log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// Flags that were given on the command line.
+#[derive(Clone, Debug, Default, Serialize, clap::Args)]
+pub struct Flags {
+    /// Where to listen, such as 127.0.0.1:8080
+    #[arg(long, global = true, value_name = "ADDR:PORT")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// The database: postgres://USER:PASSWORD@HOST/NAME or sqlite:FILE
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
+    /// Where the embedded database is kept [default: data]
+    #[arg(long, global = true, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// Whether an empty log starts with the five sample plans
+    #[arg(long, global = true, value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub samples: Option<bool>,
+    /// What to log, such as info or zhixing_api=debug
+    #[arg(long, global = true, value_name = "FILTER")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
+    /// A file of settings (TOML) [default: zhixing.toml, when there is one]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip)]
+    pub config: Option<PathBuf>,
+}
+
+/// What is wrong with the settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A setting cannot be understood.
+    #[error("a setting cannot be understood: {0}")]
+    Unreadable(Box<figment::Error>),
+    /// The settings file is not there.
+    #[error("there is no settings file {0}")]
+    NoFile(PathBuf),
+    /// Development tokens would let anybody in.
+    #[error(
+        "development tokens let anybody be anybody: they work only when listening on a loopback address, not on {0}"
+    )]
+    OpenToAll(SocketAddr),
+}
+
+impl Settings {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// When one cannot be understood.
+    pub fn read(flags: &Flags) -> Result<Self, ConfigError> {
+        let file = match &flags.config {
+            Some(file) if !file.is_file() => return Err(ConfigError::NoFile(file.clone())),
+            Some(file) => Toml::file_exact(file),
+            None => Toml::file("zhixing.toml"),
+        };
+        let environment = Env::prefixed("ZHIXING_").split("__");
+        let all = Figment::new().merge(file).merge(environment).merge(Serialized::defaults(flags));
+        let settings: Self = all.extract().map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
+        if settings.development_tokens == Some(true) && !settings.listen.ip().is_loopback() {
+            return Err(ConfigError::OpenToAll(settings.listen));
+        }
+        Ok(settings)
+    }
+
+    /// Whether development tokens are taken.
+    pub fn takes_development_tokens(&self) -> bool {
+        self.development_tokens.unwrap_or_else(|| self.listen.ip().is_loopback())
+    }
+
+    /// The address of the database.
+    pub fn database_url(&self) -> String {
+        self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("zhixing.db").display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn development_tokens_stay_on_this_machine() {
+        let open = Settings { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), ..Settings::default() };
+        assert!(!open.takes_development_tokens());
+        assert!(Settings::default().takes_development_tokens());
+    }
+
+    #[test]
+    fn a_missing_settings_file_is_said() {
+        let flags = Flags { config: Some("no-such-file.toml".into()), ..Flags::default() };
+        assert!(matches!(Settings::read(&flags), Err(ConfigError::NoFile(_))));
+    }
+}

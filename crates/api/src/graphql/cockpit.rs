@@ -1,0 +1,104 @@
+//! The cockpit of a plan (方案驾驶舱): how it is doing today.
+use async_graphql::{Context, Result, SimpleObject};
+use sea_query::{Condition, Expr, ExprTrait};
+use zhixing_domain::{
+    Date, Kind,
+    performance::attainment::Light,
+    programme::{plan::Phase, task::TaskStatus},
+};
+
+use super::{
+    connection::{By, Holds, Narrow, Paging, page},
+    context::Ask,
+    error,
+    indicator::Indicator,
+    plan::Plan,
+    task::Task,
+};
+
+/// How many tasks stand somewhere.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct TaskStatusCount {
+    /// Where.
+    pub status: TaskStatus,
+    /// How many.
+    pub count: i64,
+}
+
+/// How many indicators show a light.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct LightCount {
+    /// Which light.
+    pub light: Light,
+    /// How many.
+    pub count: usize,
+}
+
+/// How a plan is doing today.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Cockpit {
+    /// The date in China that it is about.
+    pub today: Date,
+    /// The phase that today lies in, by its dates.
+    pub phase: Option<Phase>,
+    /// Days until the plan's end; negative when it is over.
+    pub remaining_days: i64,
+    /// Tasks by where they stand; every status, also with none.
+    pub tasks_by_status: Vec<TaskStatusCount>,
+    /// Open tasks whose due date has passed.
+    pub overdue_tasks: i64,
+    /// Indicators by light; every light, also with none. Retired ones are left out.
+    pub indicators_by_light: Vec<LightCount>,
+    /// The next ten open tasks to fall due.
+    pub next_deadlines: Vec<Task>,
+}
+
+/// Most indicators of one plan that are counted; an import takes no more.
+const MOST_INDICATORS: u64 = 5_000;
+const NEXT: i32 = 10;
+
+impl Cockpit {
+    /// The cockpit of this plan.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of(ctx: &Context<'_>, plan: &Plan) -> Result<Self> {
+        let today = Date::of(ctx.store().clock().now());
+        let pool = ctx.store().pool();
+        let of_plan = || Condition::all().has("plan_id", Some(plan.life.id));
+        let open = || of_plan().add(Expr::col("status").is_not_in(Kind::Task.lifecycle().finals));
+
+        let counts = pool.tally::<Task>("status", of_plan()).await.map_err(error::fault)?;
+        let count = |status: &TaskStatus| {
+            counts.iter().find(|(word, _)| word == status.as_str()).map_or(0, |(_, n)| *n)
+        };
+        let tasks_by_status = TaskStatus::ALL
+            .iter()
+            .map(|status| TaskStatusCount { status: *status, count: count(status) })
+            .collect();
+        let overdue = open().add(Expr::col("due_on").lt(Expr::value(today)));
+        let overdue_tasks = pool.count::<Task>(overdue).await.map_err(error::fault)?;
+
+        let kept = of_plan().add(Expr::col("status").ne("RETIRED"));
+        let indicators: Vec<Indicator> = pool.all(kept, MOST_INDICATORS).await.map_err(error::fault)?;
+        let lights: Vec<Light> =
+            indicators.iter().map(|indicator| indicator.light_on(plan.period_start, today)).collect();
+        let shown = |light: &Light| LightCount {
+            light: *light,
+            count: lights.iter().filter(|l| *l == light).count(),
+        };
+
+        let coming = open().add(Expr::col("due_on").gte(Expr::value(today)));
+        let paging = Paging { first: Some(NEXT), ..Paging::default() };
+        let next = page::<Task>(ctx, coming, By::nullable("due_on", Holds::Date), paging).await?;
+        Ok(Self {
+            today,
+            phase: plan.phases.iter().find(|phase| phase.from <= today && today <= phase.to).cloned(),
+            remaining_days: plan.period_end.days_since(today),
+            tasks_by_status,
+            overdue_tasks,
+            indicators_by_light: Light::ALL.iter().map(shown).collect(),
+            next_deadlines: next.rows.into_iter().map(|(_, task)| task).collect(),
+        })
+    }
+}

@@ -1,0 +1,110 @@
+//! Mutations: one for each command, all of one shape.
+use async_graphql::{Context, Result};
+use zhixing_domain::Aggregate;
+use zhixing_event_store::{Error, Order, Receipt, View};
+
+use super::{
+    context::Ask,
+    error::{self, UserError},
+    event::{Event, Position},
+};
+
+/// How a command is to be carried out.
+#[derive(Clone, Debug, Default)]
+pub struct How {
+    /// The caller's id for it.
+    pub command_id: Option<String>,
+    /// The version of the object they had seen.
+    pub expected_version: Option<i64>,
+    /// Only say what would happen.
+    pub dry_run: bool,
+}
+
+/// What a payload is made of.
+#[derive(Debug)]
+pub struct Outcome<V> {
+    /// The object after the command.
+    pub object: Option<V>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// Position of the last event.
+    pub position: Option<Position>,
+    /// Why it was refused.
+    pub errors: Vec<UserError>,
+}
+
+/// Carries out a command; a refusal is data, a fault an error.
+///
+/// # Errors
+/// When the database fails.
+pub async fn carry_out<V: View>(
+    ctx: &Context<'_>,
+    command: impl Into<<V::Of as Aggregate>::Command>,
+    how: How,
+) -> Result<Outcome<V>> {
+    let order = Order {
+        viewer: ctx.viewer().clone(),
+        command: command.into(),
+        command_id: how.command_id,
+        expected_version: how.expected_version,
+        dry_run: how.dry_run,
+    };
+    match ctx.store().execute::<V>(order).await {
+        Ok(Receipt { object, events, position }) => Ok(Outcome {
+            object: Some(object),
+            events: events.into_iter().map(Event).collect(),
+            position: position.map(Position),
+            errors: Vec::new(),
+        }),
+        Err(Error::Rejected(rejection)) => {
+            Ok(Outcome { object: None, events: Vec::new(), position: None, errors: vec![rejection.into()] })
+        }
+        Err(fault) => Err(error::fault(fault)),
+    }
+}
+
+/// Declares the payload and the mutations of one kind of object.
+macro_rules! mutations {
+    ($view:ident, $payload:ident { $object:ident } $name:literal: $($(#[$meta:meta])* $mutation:ident($input:ty);)+) => {
+        #[doc = concat!("What came of a command to a ", stringify!($view), ".")]
+        #[derive(Debug, async_graphql::SimpleObject)]
+        pub struct $payload {
+            /// The object after the command; null when it was refused.
+            pub $object: Option<$view>,
+            /// What happened; in a dry run, what would happen.
+            pub events: Vec<$crate::graphql::event::Event>,
+            /// Position of the last event; null when nothing was recorded.
+            pub position: Option<$crate::graphql::event::Position>,
+            /// Why it was refused; empty when it was not.
+            pub errors: Vec<$crate::graphql::error::UserError>,
+        }
+
+        /// One mutation for each command.
+        #[derive(Debug, Default)]
+        pub struct Mutations;
+
+        #[async_graphql::Object(name = $name)]
+        impl Mutations {
+            $(
+                $(#[$meta])*
+                async fn $mutation(
+                    &self,
+                    ctx: &async_graphql::Context<'_>,
+                    input: $input,
+                    #[graphql(desc = "Your id for this command, 1 to 100 visible ASCII characters: a retry with the same id gets the first answer and does nothing twice.")]
+                    command_id: Option<String>,
+                    #[graphql(desc = "The version of the object that you have seen: if it has moved on, the command is refused with VersionConflict.")]
+                    expected_version: Option<i64>,
+                    #[graphql(default, desc = "Only say what would happen; nothing is recorded.")]
+                    dry_run: bool,
+                ) -> async_graphql::Result<$payload> {
+                    let how = $crate::graphql::command::How { command_id, expected_version, dry_run };
+                    let outcome = $crate::graphql::command::carry_out::<$view>(ctx, input, how).await?;
+                    let $crate::graphql::command::Outcome { object, events, position, errors } = outcome;
+                    Ok($payload { $object: object, events, position, errors })
+                }
+            )+
+        }
+    };
+}
+pub(crate) use mutations;

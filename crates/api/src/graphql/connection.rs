@@ -1,0 +1,314 @@
+//! Pages: Relay connections with keyset cursors.
+use async_graphql::{Context, Enum, InputObject, Result, SimpleObject};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr, Value};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+use zhixing_domain::{Date, RegionCode};
+use zhixing_event_store::{Listing, Row, Slice, Sort, listing::Cursor};
+
+use super::{context::Ask, error, view::Visible};
+
+/// Most entries of a page.
+pub const MOST: u64 = 100;
+const USUAL: u64 = 20;
+/// Most characters of a search text.
+const SEARCH: usize = 100;
+
+/// Which direction an order has (排序方向).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum OrderDirection {
+    /// Smallest first; empty values last.
+    Asc,
+    /// Largest first; empty values first.
+    Desc,
+}
+
+/// A range of dates; both ends belong to it.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct DateRange {
+    /// Not before this date.
+    pub from: Option<Date>,
+    /// Not after this date.
+    pub to: Option<Date>,
+}
+
+/// Where a page lies among its rows.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct PageInfo {
+    /// Whether there are rows before it.
+    pub has_previous_page: bool,
+    /// Whether there are rows behind it.
+    pub has_next_page: bool,
+    /// Cursor of its first row.
+    pub start_cursor: Option<String>,
+    /// Cursor of its last row.
+    pub end_cursor: Option<String>,
+}
+
+/// The arguments of a connection.
+#[derive(Clone, Debug, Default)]
+pub struct Paging {
+    /// The first so many.
+    pub first: Option<i32>,
+    /// Behind this cursor.
+    pub after: Option<String>,
+    /// The last so many.
+    pub last: Option<i32>,
+    /// Before this cursor.
+    pub before: Option<String>,
+}
+
+impl Paging {
+    /// How many rows, and whether from the end.
+    ///
+    /// # Errors
+    /// When both ends are asked for, or more than [`MOST`] rows.
+    pub fn size(&self) -> Result<(u64, bool)> {
+        let check = |field: &str, number: i32| match u64::try_from(number) {
+            Ok(number) if number <= MOST => Ok(number),
+            _ => Err(error::invalid(field, "is not between 0 and 100")),
+        };
+        match (self.first, self.last) {
+            (Some(_), Some(_)) => Err(error::invalid("last", "give either first or last")),
+            (None, Some(last)) => Ok((check("last", last)?, true)),
+            (first, None) => Ok((first.map_or(Ok(USUAL), |first| check("first", first))?, false)),
+        }
+    }
+}
+
+/// A place in an order, as it travels: opaque to clients, refused by any other order.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    /// The order it belongs to.
+    o: String,
+    /// The sort column's value as JSON.
+    v: serde_json::Value,
+    /// The row's key.
+    k: Uuid,
+}
+
+/// What sort of values a column holds, so that a cursor's value is read back as one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holds {
+    /// Words.
+    Text,
+    /// Dates.
+    Date,
+    /// The primary key.
+    Key,
+}
+
+/// An order that a connection offers.
+#[derive(Clone, Copy, Debug)]
+pub struct By {
+    /// The order for the database.
+    pub sort: Sort,
+    /// What its column holds.
+    pub holds: Holds,
+}
+
+impl By {
+    /// By a column that is never empty.
+    pub const fn column(column: &'static str, holds: Holds) -> Self {
+        Self { sort: Sort { column, nullable: false, descending: false }, holds }
+    }
+    /// By a column that may be empty.
+    pub const fn nullable(column: &'static str, holds: Holds) -> Self {
+        Self { sort: Sort { column, nullable: true, descending: false }, holds }
+    }
+    /// The same in this direction.
+    #[must_use]
+    pub fn directed(mut self, direction: OrderDirection) -> Self {
+        self.sort.descending = direction == OrderDirection::Desc;
+        self
+    }
+
+    fn name(&self) -> String {
+        format!("{}{}", if self.sort.descending { "-" } else { "+" }, self.sort.column)
+    }
+
+    fn cursor<R: Row>(&self, row: &R) -> Result<String> {
+        let json = serde_json::to_value(row).map_err(|fault| error::fault(fault.into()))?;
+        let place = Place {
+            o: self.name(),
+            v: json.get(self.sort.column).cloned().unwrap_or_default(),
+            k: row.key(),
+        };
+        let text = serde_json::to_vec(&place).map_err(|fault| error::fault(fault.into()))?;
+        Ok(URL_SAFE_NO_PAD.encode(text))
+    }
+
+    fn place(&self, field: &str, cursor: &str) -> Result<Cursor> {
+        let broken = || error::invalid(field, "is not a cursor of this connection in this order");
+        let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| broken())?;
+        let place: Place = serde_json::from_slice(&bytes).map_err(|_| broken())?;
+        if place.o != self.name() {
+            return Err(broken());
+        }
+        let value: Option<Value> = match (self.holds, place.v) {
+            (Holds::Key, _) => None,
+            (_, serde_json::Value::Null) if self.sort.nullable => None,
+            (Holds::Text, serde_json::Value::String(text)) if !text.contains('\0') => Some(text.into()),
+            (Holds::Date, serde_json::Value::String(text)) => {
+                Some(text.parse::<Date>().map_err(|_| broken())?.into())
+            }
+            _ => return Err(broken()),
+        };
+        Ok(Cursor { value, key: place.k })
+    }
+}
+
+/// A page of rows with their cursors.
+#[derive(Clone, Debug)]
+pub struct Page<R> {
+    /// The rows.
+    pub rows: Vec<(String, R)>,
+    /// Where they lie.
+    pub info: PageInfo,
+    /// Which rows were asked for, to count them all.
+    pub filter: Condition,
+}
+
+/// Reads a page of the rows that the viewer may see.
+///
+/// # Errors
+/// When an argument breaks its form, or the database fails.
+pub async fn page<R: Row + Visible>(
+    ctx: &Context<'_>,
+    filter: Condition,
+    by: By,
+    paging: Paging,
+) -> Result<Page<R>> {
+    let (limit, from_end) = paging.size()?;
+    let place = |field: &str, cursor: &Option<String>| {
+        cursor.as_deref().map(|text| by.place(field, text)).transpose()
+    };
+    let (after, before) = (place("after", &paging.after)?, place("before", &paging.before)?);
+    let filter = filter.add(R::visible_to(ctx.viewer()));
+    let (has_after, has_before) = (after.is_some(), before.is_some());
+    let listing = Listing { filter: filter.clone(), sort: by.sort, after, before, from_end, limit };
+    let Slice { rows, more } = ctx.store().pool().page::<R>(listing).await.map_err(error::fault)?;
+    let rows = rows.into_iter().map(|row| Ok((by.cursor(&row)?, row))).collect::<Result<Vec<_>>>()?;
+    let info = PageInfo {
+        has_previous_page: if from_end { more } else { has_after },
+        has_next_page: if from_end { has_before } else { more },
+        start_cursor: rows.first().map(|(cursor, _)| cursor.clone()),
+        end_cursor: rows.last().map(|(cursor, _)| cursor.clone()),
+    };
+    Ok(Page { rows, info, filter })
+}
+
+/// Declares the Relay connection of one kind of rows.
+macro_rules! connection {
+    ($node:ty, $connection:ident, $edge:ident, $doc:literal) => {
+        #[doc = concat!("A page of ", $doc, ".")]
+        #[derive(Clone, Debug)]
+        pub struct $connection($crate::graphql::connection::Page<$node>);
+
+        #[doc = concat!("One of ", $doc, ", with its cursor.")]
+        #[derive(Clone, Debug, async_graphql::SimpleObject)]
+        pub struct $edge {
+            /// Where it stands in this order.
+            pub cursor: String,
+            /// The object itself.
+            pub node: $node,
+        }
+
+        #[async_graphql::Object]
+        impl $connection {
+            /// The objects with their cursors.
+            async fn edges(&self) -> Vec<$edge> {
+                self.0
+                    .rows
+                    .iter()
+                    .map(|(cursor, node)| $edge { cursor: cursor.clone(), node: node.clone() })
+                    .collect()
+            }
+            /// The objects.
+            async fn nodes(&self) -> Vec<&$node> {
+                self.0.rows.iter().map(|(_, node)| node).collect()
+            }
+            /// Where the page lies.
+            async fn page_info(&self) -> &$crate::graphql::connection::PageInfo {
+                &self.0.info
+            }
+            /// How many objects there are on all pages.
+            async fn total_count(&self, ctx: &async_graphql::Context<'_>) -> async_graphql::Result<i64> {
+                use $crate::graphql::context::Ask;
+                let pool = ctx.store().pool();
+                pool.count::<$node>(self.0.filter.clone()).await.map_err($crate::graphql::error::fault)
+            }
+        }
+    };
+}
+pub(crate) use connection;
+
+/// Adds to a condition what an optional argument asks for.
+pub trait Narrow: Sized {
+    /// The column is one of these values; an empty list means none of them.
+    #[must_use]
+    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Self;
+    /// The column is this value.
+    #[must_use]
+    fn has<T: Into<Value>>(self, column: &'static str, value: Option<T>) -> Self;
+    /// The region, or one inside it.
+    #[must_use]
+    fn in_region(self, region: Option<RegionCode>) -> Self;
+    /// The date lies in the range.
+    #[must_use]
+    fn in_range(self, column: &'static str, range: Option<DateRange>) -> Self;
+    /// The row names this object in one of these relations.
+    #[must_use]
+    fn names(self, target: Option<Uuid>, relations: &[&'static str]) -> Self;
+    /// One of the columns contains the text, whatever its case.
+    ///
+    /// # Errors
+    /// When the text is too long or contains control characters.
+    fn containing(self, columns: &[&'static str], text: Option<&String>) -> Result<Self>;
+}
+
+impl Narrow for Condition {
+    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Self {
+        self.add_option(values.map(|values| Expr::col(column).is_in(values.into_iter().map(Into::into))))
+    }
+    fn has<T: Into<Value>>(self, column: &'static str, value: Option<T>) -> Self {
+        self.add_option(value.map(|value| Expr::col(column).eq(Expr::value(value))))
+    }
+    fn in_region(self, region: Option<RegionCode>) -> Self {
+        let Some(region) = region else { return self };
+        // Six digits with a common beginning are a range, which an index answers.
+        let end = |digit: &str| format!("{}{}", region.prefix(), digit.repeat(6 - region.prefix().len()));
+        self.add(Expr::col("region_code").between(end("0"), end("9")))
+    }
+    fn in_range(self, column: &'static str, range: Option<DateRange>) -> Self {
+        let Some(DateRange { from, to }) = range else { return self };
+        self.add_option(from.map(|from| Expr::col(column).gte(Expr::value(from))))
+            .add_option(to.map(|to| Expr::col(column).lte(Expr::value(to))))
+    }
+    fn names(self, target: Option<Uuid>, relations: &[&'static str]) -> Self {
+        let Some(target) = target else { return self };
+        let links = sea_query::Query::select()
+            .column("source_id")
+            .from("links")
+            .and_where(Expr::col("target_id").eq(target))
+            .and_where(Expr::col("relation").is_in(relations.iter().copied()))
+            .to_owned();
+        self.add(Expr::col("id").in_subquery(links))
+    }
+    fn containing(self, columns: &[&'static str], text: Option<&String>) -> Result<Self> {
+        let Some(text) = text else { return Ok(self) };
+        if text.chars().nth(SEARCH).is_some() {
+            return Err(error::invalid("where.text", "is longer than 100 characters"));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(error::invalid("where.text", "contains a control character"));
+        }
+        let escaped = text.to_lowercase().replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        let like = |column: &&'static str| {
+            Expr::expr(Func::lower(Expr::col(*column).cast_as("text")))
+                .like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
+        };
+        Ok(self.add(columns.iter().fold(Condition::any(), |any, column| any.add(like(column)))))
+    }
+}

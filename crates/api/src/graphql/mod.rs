@@ -1,0 +1,56 @@
+//! One schema, put together from one module per kind of object.
+pub mod action;
+pub mod cockpit;
+pub mod command;
+pub mod connection;
+pub mod context;
+pub mod error;
+pub mod event;
+pub mod node;
+pub mod region;
+pub mod view;
+
+use async_graphql::{MergedObject, SDLExportOptions, Schema, ValidationMode};
+use zhixing_event_store::{EventStore, view::Known};
+
+/// One line for each kind of object.
+macro_rules! kinds {
+    ($($module:ident :: $view:ident),+ $(,)?) => {
+        $(pub mod $module;)+
+
+        /// Everything that can be asked.
+        #[derive(MergedObject, Default)]
+        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries);
+
+        /// Everything that can be done.
+        #[derive(MergedObject, Default)]
+        pub struct Mutation($($module::Mutations),+);
+
+        /// Every view, for the store.
+        pub fn catalogue() -> Vec<Known> {
+            vec![$(Known::of::<$module::$view>()),+]
+        }
+    };
+}
+kinds! { unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport }
+
+/// The executable schema.
+pub type Api = Schema<Query, Mutation, event::Subscriptions>;
+
+fn build() -> async_graphql::SchemaBuilder<Query, Mutation, event::Subscriptions> {
+    // The request guard validates documents before they come here; see `protocol::guard`.
+    Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
+        .register_output_type::<node::Node>()
+        .validation_mode(ValidationMode::Fast)
+}
+
+/// The schema over this store.
+pub fn schema(store: EventStore) -> Api {
+    build().data(store).finish()
+}
+
+/// The schema as text, sorted, so that its history is readable.
+pub fn sdl() -> String {
+    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    build().finish().sdl_with_options(options)
+}

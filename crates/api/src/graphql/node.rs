@@ -1,0 +1,72 @@
+//! Relay's `node` and `nodes`: any object by its id.
+use async_graphql::{Context, Interface, Object, Result};
+use zhixing_domain::{Id, Kind, id::GlobalId};
+
+use super::{
+    context::Ask, data_import::DataImport, error, indicator::Indicator, plan::Plan, region::Region,
+    task::Task, unit::Unit,
+};
+
+/// Anything with an id.
+#[derive(Clone, Debug, Interface)]
+#[graphql(field(name = "id", ty = "async_graphql::ID", desc = "The object's id, unique over all kinds."))]
+pub enum Node {
+    /// A unit.
+    Unit(Unit),
+    /// A plan.
+    Plan(Plan),
+    /// A task.
+    Task(Task),
+    /// An indicator.
+    Indicator(Indicator),
+    /// An import.
+    DataImport(DataImport),
+    /// A region.
+    Region(Region),
+}
+
+/// The object with this id, if it exists and the viewer may see it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
+    Ok(match id.kind {
+        Kind::Unit => ctx.load::<Unit>(Id::new(id.uuid)).await?.map(Node::Unit),
+        Kind::Plan => ctx.load::<Plan>(Id::new(id.uuid)).await?.map(Node::Plan),
+        Kind::Task => ctx.load::<Task>(Id::new(id.uuid)).await?.map(Node::Task),
+        Kind::Indicator => ctx.load::<Indicator>(Id::new(id.uuid)).await?.map(Node::Indicator),
+        Kind::DataImport => ctx.load::<DataImport>(Id::new(id.uuid)).await?.map(Node::DataImport),
+    })
+}
+
+async fn find(ctx: &Context<'_>, field: &str, id: &str) -> Result<Option<Node>> {
+    if let Some(region) = Region::by_id(id) {
+        return Ok(Some(Node::Region(region)));
+    }
+    load(ctx, id.parse().map_err(|reason| error::invalid(field, reason))?).await
+}
+
+/// Most ids of one `nodes`.
+const MOST: usize = 100;
+
+/// Questions for any object.
+#[derive(Debug, Default)]
+pub struct Queries;
+
+#[Object(name = "NodeQueries")]
+impl Queries {
+    /// The object with this id; null when there is none or the viewer may not see it.
+    async fn node(&self, ctx: &Context<'_>, id: async_graphql::ID) -> Result<Option<Node>> {
+        find(ctx, "id", &id).await
+    }
+
+    /// The objects with these ids, at most 100, in their order.
+    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<async_graphql::ID>) -> Result<Vec<Option<Node>>> {
+        if ids.len() > MOST {
+            return Err(error::invalid("ids", "has more than 100 entries"));
+        }
+        let found =
+            ids.iter().enumerate().map(|(at, id)| async move { find(ctx, &format!("ids[{at}]"), id).await });
+        futures_util::future::try_join_all(found).await
+    }
+}

@@ -1,0 +1,441 @@
+//! Tasks, as the API shows and takes them.
+use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result};
+use sea_query::{Condition, Expr, ExprTrait};
+use sqlx::types::Json;
+use uuid::Uuid;
+use zhixing_domain::{
+    Date, Id, RegionCode, Viewer,
+    id::Key,
+    organisation::unit,
+    programme::{
+        plan,
+        task::{
+            AcceptTask, AmendTask, AssignTaskUnits, Assignment, CancelTask, Evidence, ReassignTaskUnits, RegisterTask,
+            ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
+            TaskEvent as Event, TaskKind, TaskStatus, VerifyTaskCompletion,
+        },
+    },
+};
+use zhixing_event_store::Link;
+
+use super::{
+    command::mutations,
+    connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
+    context::Ask,
+    indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
+    plan::{Plan, of_visible_plans},
+    region::Region,
+    unit::Unit,
+    view::{Fold, Life, Visible, view},
+};
+
+view! {
+    /// One numbered piece of work of a plan, with units that answer for it (任务).
+    pub struct Task of Domain, in "tasks" under "plan_id" {
+        /// Where it stands.
+        status: TaskStatus,
+        /// The region of its plan.
+        region_code: RegionCode,
+        #[graphql(skip)]
+        plan_id: Key<plan::Plan>,
+        #[graphql(skip)]
+        parent_id: Option<Key<Domain>>,
+        /// Its number, unique in the plan, such as `4.1` or `A20`.
+        number: String,
+        #[graphql(skip)]
+        number_order: String,
+        /// The number as printed, when it is printed.
+        label: Option<String>,
+        /// What sort of entry of the plan it is.
+        kind: TaskKind,
+        /// A short heading (工作任务).
+        title: String,
+        /// What is to be done (主要内容).
+        summary: String,
+        /// How the document names its units.
+        assignment: Assignment,
+        #[graphql(skip)]
+        lead_unit_ids: Json<Vec<Id<unit::Unit>>>,
+        #[graphql(skip)]
+        supporting_unit_ids: Json<Vec<Id<unit::Unit>>>,
+        /// Whether the list of units ends with 等 or names an open group.
+        open_ended: bool,
+        /// When it is due, when that is said.
+        due_on: Option<Date>,
+        /// How far it has come, 0 to 100 percent.
+        progress_percent: i32,
+        /// What was last reported.
+        progress_note: Option<String>,
+        #[graphql(skip)]
+        evidence: Json<Vec<Evidence>>,
+        /// Why the last completion report was returned.
+        returned_reason: Option<String>,
+        /// Why it was cancelled.
+        cancelled_reason: Option<String>,
+        /// A remark.
+        note: Option<String>,
+    }
+}
+
+/// As what a task names the units that lead it.
+pub const LEAD: &str = "lead";
+/// As what a task names the units that support it.
+pub const SUPPORT: &str = "support";
+
+/// `4.10` behind `4.2`: digits are padded so that text order is number order.
+fn in_order(number: &str) -> String {
+    let mut padded = String::with_capacity(number.len() + 12);
+    let mut digits = String::new();
+    let flush = |digits: &mut String, padded: &mut String| {
+        if !digits.is_empty() {
+            *padded = format!("{padded}{digits:0>6}");
+            digits.clear();
+        }
+    };
+    for c in number.chars() {
+        if c.is_ascii_digit() {
+            digits.push(c);
+        } else {
+            flush(&mut digits, &mut padded);
+            padded.push(c);
+        }
+    }
+    flush(&mut digits, &mut padded);
+    padded
+}
+
+impl Task {
+    fn say(&mut self, content: &TaskContent) {
+        self.label.clone_from(&content.label);
+        self.kind = content.kind;
+        self.title.clone_from(&content.title);
+        self.summary.clone_from(&content.summary);
+        self.due_on = content.due_on;
+        self.note.clone_from(&content.note);
+    }
+    fn assign(&mut self, responsibility: &Responsibility) {
+        self.lead_unit_ids = Json(responsibility.lead_unit_ids.clone());
+        self.supporting_unit_ids = Json(responsibility.supporting_unit_ids.clone());
+        self.open_ended = responsibility.open_ended;
+    }
+}
+
+impl Fold for Task {
+    type Of = Domain;
+
+    fn born(event: &Event, life: Life<Domain>) -> Option<Self> {
+        let Event::Registered { plan_id, parent_id, number, content, assignment, region_code } = event else {
+            return None;
+        };
+        Some(Self {
+            life,
+            status: TaskStatus::Registered,
+            region_code: *region_code,
+            plan_id: Key(*plan_id),
+            parent_id: parent_id.map(Key),
+            number: number.clone(),
+            number_order: in_order(number),
+            label: None,
+            kind: content.kind,
+            title: String::new(),
+            summary: String::new(),
+            assignment: *assignment,
+            lead_unit_ids: Json(Vec::new()),
+            supporting_unit_ids: Json(Vec::new()),
+            open_ended: false,
+            due_on: None,
+            progress_percent: 0,
+            progress_note: None,
+            evidence: Json(Vec::new()),
+            returned_reason: None,
+            cancelled_reason: None,
+            note: None,
+        })
+    }
+
+    fn fold(&mut self, event: &Event) {
+        match event {
+            Event::Registered { content, .. } | Event::Amended { content, .. } => self.say(content),
+            Event::UnitsAssigned { responsibility } | Event::UnitsReassigned { responsibility, .. } => {
+                self.assign(responsibility);
+            }
+            Event::ProgressReported { percent, note, evidence } => {
+                self.progress_percent = *percent;
+                self.progress_note = Some(note.clone());
+                self.evidence.extend_from_slice(evidence);
+            }
+            Event::CompletionReported { note, evidence } => {
+                self.progress_percent = 100;
+                self.progress_note = Some(note.clone());
+                self.evidence.extend_from_slice(evidence);
+            }
+            Event::Returned { reason } => self.returned_reason = Some(reason.clone()),
+            Event::CompletionVerified { .. } => self.returned_reason = None,
+            Event::Cancelled { reason } => self.cancelled_reason = Some(reason.clone()),
+            Event::Accepted => {}
+        }
+    }
+
+    fn belongs_to(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
+    fn names(&self) -> Vec<Link> {
+        let link = |relation: &'static str| move |id: &Id<unit::Unit>| Link { relation, target_id: id.uuid() };
+        let leads = self.lead_unit_ids.iter().map(link(LEAD));
+        leads.chain(self.supporting_unit_ids.iter().map(link(SUPPORT))).collect()
+    }
+}
+
+impl Visible for Task {
+    fn visible_to(viewer: &Viewer) -> Condition {
+        of_visible_plans(viewer)
+    }
+}
+
+#[ComplexObject]
+impl Task {
+    /// The plan it belongs to.
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+        ctx.load(self.plan_id.0).await
+    }
+    /// The region of its plan.
+    async fn region(&self) -> Option<Region> {
+        Region::find(self.region_code)
+    }
+    /// The task it is a part of.
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Task>> {
+        match self.parent_id {
+            Some(id) => ctx.load(id.0).await,
+            None => Ok(None),
+        }
+    }
+    /// Units that lead (牵头单位); with JOINT assignment, the units responsible side by side.
+    async fn lead_units(&self, ctx: &Context<'_>) -> Result<Vec<Unit>> {
+        ctx.load_all(self.lead_unit_ids.0.clone()).await
+    }
+    /// Units that support (配合单位).
+    async fn supporting_units(&self, ctx: &Context<'_>) -> Result<Vec<Unit>> {
+        ctx.load_all(self.supporting_unit_ids.0.clone()).await
+    }
+    /// Everything that was brought to show progress and completion (佐证材料).
+    async fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+    /// Whether it is due and neither verified nor cancelled. Derived today; nothing stale is stored.
+    async fn is_overdue(&self, ctx: &Context<'_>) -> bool {
+        let open = !matches!(self.status, TaskStatus::Verified | TaskStatus::Cancelled);
+        open && self.due_on.is_some_and(|due| Date::of(ctx.store().clock().now()) > due)
+    }
+    /// Its parts, by number unless ordered otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn children(
+        &self,
+        ctx: &Context<'_>,
+        r#where: Option<TaskWhere>,
+        order_by: Option<TaskOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<TaskConnection> {
+        let own = Condition::all().has("parent_id", Some(self.life.id));
+        list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+    }
+    /// Indicators that belong to it, by code unless ordered otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn indicators(
+        &self,
+        ctx: &Context<'_>,
+        r#where: Option<IndicatorWhere>,
+        order_by: Option<IndicatorOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<IndicatorConnection> {
+        let own = Condition::all().has("task_id", Some(self.life.id));
+        indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+    }
+}
+
+connection!(Task, TaskConnection, TaskEdge, "tasks");
+
+/// Which tasks; what is left out does not narrow.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct TaskWhere {
+    /// Of this plan.
+    pub plan: Option<Id<plan::Plan>>,
+    /// Where they stand.
+    pub status: Option<Vec<TaskStatus>>,
+    /// What sort of entry they are.
+    pub kind: Option<Vec<TaskKind>>,
+    /// Led by this unit.
+    pub lead_unit: Option<Id<unit::Unit>>,
+    /// Supported by this unit.
+    pub supporting_unit: Option<Id<unit::Unit>>,
+    /// Led or supported by this unit.
+    pub unit: Option<Id<unit::Unit>>,
+    /// The region itself and all inside it.
+    pub region: Option<RegionCode>,
+    /// Due in this range.
+    pub due: Option<DateRange>,
+    /// Only tasks that are part of no other (true), or only parts (false).
+    pub is_root: Option<bool>,
+    /// The exact number.
+    pub number: Option<String>,
+    /// Part of the title, the summary or the number, at most 100 characters.
+    pub text: Option<String>,
+}
+
+/// What tasks are ordered by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum TaskOrderField {
+    /// By time of registration.
+    Created,
+    /// By number: 4.2 comes before 4.10.
+    Number,
+    /// By due date.
+    DueOn,
+}
+
+/// An order of tasks.
+#[derive(Clone, Copy, Debug, InputObject)]
+pub struct TaskOrder {
+    /// By what.
+    pub field: TaskOrderField,
+    /// In which direction.
+    #[graphql(default_with = "OrderDirection::Asc")]
+    pub direction: OrderDirection,
+}
+
+fn order(order: Option<TaskOrder>) -> By {
+    let order = order.unwrap_or(TaskOrder { field: TaskOrderField::Number, direction: OrderDirection::Asc });
+    match order.field {
+        TaskOrderField::Created => By::column("id", Holds::Key),
+        TaskOrderField::Number => By::column("number_order", Holds::Text),
+        TaskOrderField::DueOn => By::nullable("due_on", Holds::Date),
+    }
+    .directed(order.direction)
+}
+
+/// A page of the tasks that `own` and `wanted` admit.
+///
+/// # Errors
+/// When an argument breaks its form, or the database fails.
+pub async fn list(
+    ctx: &Context<'_>,
+    own: Condition,
+    wanted: Option<TaskWhere>,
+    order_by: Option<TaskOrder>,
+    paging: Paging,
+) -> Result<TaskConnection> {
+    let wanted = wanted.unwrap_or_default();
+    let filter = own
+        .has("plan_id", wanted.plan)
+        .one_of("status", wanted.status)
+        .one_of("kind", wanted.kind)
+        .names(wanted.lead_unit.map(Id::uuid), &[LEAD])
+        .names(wanted.supporting_unit.map(Id::uuid), &[SUPPORT])
+        .names(wanted.unit.map(Id::uuid), &[LEAD, SUPPORT])
+        .in_region(wanted.region)
+        .in_range("due_on", wanted.due)
+        .has("number", wanted.number)
+        .containing(&["title", "summary", "number"], wanted.text.as_ref())?;
+    let filter = match wanted.is_root {
+        Some(true) => filter.add(Expr::col("parent_id").is_null()),
+        Some(false) => filter.add(Expr::col("parent_id").is_not_null()),
+        None => filter,
+    };
+    let page = page::<Task>(ctx, filter, order(order_by), paging).await?;
+    gather(ctx, &page.rows).await?;
+    Ok(TaskConnection(page))
+}
+
+/// Reads what the query goes on to ask of every task of a page in one question a relation, instead of level by level.
+async fn gather(ctx: &Context<'_>, rows: &[(String, Task)]) -> Result<()> {
+    let below = ctx.look_ahead();
+    let asks = |field: &str| {
+        below.field("nodes").field(field).exists() || below.field("edges").field("node").field(field).exists()
+    };
+    let mut units: Vec<Id<unit::Unit>> = Vec::new();
+    if asks("leadUnits") {
+        units.extend(rows.iter().flat_map(|(_, task)| task.lead_unit_ids.iter()));
+    }
+    if asks("supportingUnits") {
+        units.extend(rows.iter().flat_map(|(_, task)| task.supporting_unit_ids.iter()));
+    }
+    if !units.is_empty() {
+        units.sort_unstable();
+        units.dedup();
+        ctx.load_all::<Unit>(units).await?;
+    }
+    if asks("plan") {
+        let mut plans: Vec<Id<plan::Plan>> = rows.iter().map(|(_, task)| task.plan_id.0).collect();
+        plans.sort_unstable();
+        plans.dedup();
+        ctx.load_all::<Plan>(plans).await?;
+    }
+    Ok(())
+}
+
+/// Questions about tasks.
+#[derive(Debug, Default)]
+pub struct Queries;
+
+#[Object(name = "TaskQueries")]
+impl Queries {
+    /// The task with this id.
+    async fn task(&self, ctx: &Context<'_>, id: Id<Domain>) -> Result<Option<Task>> {
+        ctx.load(id).await
+    }
+
+    /// Tasks of all plans, by number unless ordered otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn tasks(
+        &self,
+        ctx: &Context<'_>,
+        r#where: Option<TaskWhere>,
+        order_by: Option<TaskOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<TaskConnection> {
+        list(ctx, Condition::all(), r#where, order_by, Paging { first, after, last, before }).await
+    }
+}
+
+mutations! {
+    Task, TaskPayload { task } "TaskMutations":
+    /// Registers a task of a plan (登记任务).
+    register_task(RegisterTask);
+    /// Amends what a task says (修订任务).
+    amend_task(AmendTask);
+    /// Assigns a task to its units (交办).
+    assign_task_units(AssignTaskUnits);
+    /// Reassigns a task to other units (改派).
+    reassign_task_units(ReassignTaskUnits);
+    /// Accepts a task on behalf of a lead unit (接收).
+    accept_task(AcceptTask);
+    /// Reports progress (报告进展).
+    report_task_progress(ReportTaskProgress);
+    /// Reports a task as completed, with evidence (报告完成).
+    report_task_completion(ReportTaskCompletion);
+    /// Returns a completion report for more work (退回).
+    return_task(ReturnTask);
+    /// Verifies that a task is completed: by another person, not of a lead unit (核验完成).
+    verify_task_completion(VerifyTaskCompletion);
+    /// Cancels a task (取消).
+    cancel_task(CancelTask);
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn numbers_are_in_their_order() {
+        let mut numbers = ["A10", "4.10", "4.2", "A2", "1", "10", "2", "S1"];
+        numbers.sort_by_key(|number| super::in_order(number));
+        assert_eq!(numbers, ["1", "2", "4.2", "4.10", "10", "A2", "A10", "S1"]);
+    }
+}

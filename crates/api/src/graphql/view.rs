@@ -1,0 +1,221 @@
+//! `view!`: one struct is the row, the columns and the GraphQL object.
+use async_graphql::{Context, Object, OutputType, TypeName};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use std::borrow::Cow;
+use uuid::Uuid;
+use zhixing_domain::{Aggregate, Viewer, id::Key};
+use zhixing_event_store::{Error, Link, Meta, Row, View, store::AsOf, view::WriteRow};
+
+use super::{
+    action::{Action, actions_of},
+    connection::Paging,
+    context::Ask,
+    error,
+    event::{EventConnection, history},
+};
+
+/// An aggregate that is shown as a GraphQL object.
+pub trait Shown: Aggregate {
+    /// Its row and object.
+    type View: View<Of = Self> + OutputType + Visible;
+}
+
+/// Which rows a viewer may see: a condition pushed into every query, never a filter afterwards.
+pub trait Visible: Row {
+    /// The condition.
+    fn visible_to(viewer: &Viewer) -> sea_query::Condition;
+}
+
+/// What every object has in common: its age, its history, what can be done with it.
+#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[serde(bound = "")]
+pub struct Life<T: Aggregate> {
+    /// The object's id.
+    pub id: Key<T>,
+    /// Number of events so far.
+    pub version: i64,
+    /// When the first event was recorded.
+    pub created_at: DateTime<Utc>,
+    /// When the last event was recorded.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl<T: Aggregate> PartialEq for Life<T> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.id, self.version, self.created_at, self.updated_at)
+            == (other.id, other.version, other.created_at, other.updated_at)
+    }
+}
+
+impl<T: Aggregate> TypeName for Life<T> {
+    fn type_name() -> Cow<'static, str> {
+        format!("{}Life", T::KIND.name()).into()
+    }
+}
+
+#[Object(name_type)]
+impl<T: Shown> Life<T> {
+    /// The object's id, unique over all kinds.
+    async fn id(&self) -> Key<T> {
+        self.id
+    }
+    /// Number of events in the object's life so far; pass it as `expectedVersion` to be told of rivals.
+    async fn version(&self) -> i64 {
+        self.version
+    }
+    /// When the first event was recorded.
+    async fn created_at(&self) -> DateTime<Utc> {
+        self.created_at
+    }
+    /// When the last event was recorded.
+    async fn updated_at(&self) -> DateTime<Utc> {
+        self.updated_at
+    }
+    /// The object as it was after `version` events, or at the instant `time`; null when it did not exist yet.
+    async fn as_of(
+        &self,
+        ctx: &Context<'_>,
+        version: Option<i64>,
+        time: Option<DateTime<Utc>>,
+    ) -> async_graphql::Result<Option<T::View>> {
+        let until = match (version, time) {
+            (Some(version), None) if version >= 0 => AsOf::Version(version),
+            (Some(_), None) => return Err(error::invalid("version", "is less than 0")),
+            (None, Some(time)) => AsOf::Time(time),
+            _ => return Err(error::invalid("version", "give either version or time")),
+        };
+        ctx.store().as_of::<T::View>(self.id.0, until).await.map_err(error::fault)
+    }
+    /// The events of the object's life, oldest first.
+    async fn history(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many events, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Events behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many events, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Events before this cursor.")] before: Option<String>,
+    ) -> async_graphql::Result<EventConnection> {
+        history(ctx, self.id.0.uuid(), self.version, Paging { first, after, last, before }).await
+    }
+    /// Every action of this object's lifecycle and of what can be created under it: whether the viewer may take it now,
+    /// and if not, why.
+    async fn available_actions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Action>> {
+        actions_of::<T>(ctx, self.id.0).await
+    }
+}
+
+/// Declares a view: the row's columns after the common ones, which are GraphQL fields unless skipped.
+macro_rules! view {
+    ($(#[$meta:meta])* pub struct $name:ident of $of:ty, in $table:literal $(under $parent:literal)? {
+        $($(#[$fmeta:meta])* $field:ident: $ty:ty),+ $(,)?
+    }) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow, async_graphql::SimpleObject)]
+        #[graphql(complex)]
+        #[expect(missing_docs, reason = "columns that are not shown are named by what they hold")]
+        pub struct $name {
+            #[graphql(flatten)]
+            #[sqlx(flatten)]
+            #[serde(flatten)]
+            pub life: $crate::graphql::view::Life<$of>,
+            $($(#[$fmeta])* pub $field: $ty),+
+        }
+
+        impl zhixing_event_store::Row for $name {
+            const TABLE: &'static zhixing_event_store::Table = &zhixing_event_store::Table {
+                name: $table,
+                columns: &["id", "version", "created_at", "updated_at", $(stringify!($field)),+],
+            };
+            fn key(&self) -> uuid::Uuid {
+                self.life.id.0.uuid()
+            }
+        }
+
+        impl zhixing_event_store::View for $name {
+            type Of = $of;
+            $(const PARENT: Option<&'static str> = Some($parent);)?
+            fn version(&self) -> i64 {
+                self.life.version
+            }
+            fn fact(&self) -> zhixing_domain::Fact {
+                zhixing_domain::Fact {
+                    kind: <$of as zhixing_domain::Aggregate>::KIND,
+                    id: self.life.id.0.uuid(),
+                    status: self.status.as_str().to_owned(),
+                    region: Some(self.region_code),
+                    belongs_to: $crate::graphql::view::Fold::belongs_to(self),
+                }
+            }
+            fn links(&self) -> Vec<zhixing_event_store::Link> {
+                $crate::graphql::view::Fold::names(self)
+            }
+            fn entries(
+                event: &<$of as zhixing_domain::Aggregate>::Event,
+                meta: &zhixing_event_store::Meta<$of>,
+            ) -> Result<Vec<zhixing_event_store::view::WriteRow>, zhixing_event_store::Error> {
+                <Self as $crate::graphql::view::Fold>::adds(event, meta)
+            }
+            fn project(
+                row: Option<Self>,
+                event: &<$of as zhixing_domain::Aggregate>::Event,
+                meta: &zhixing_event_store::Meta<$of>,
+            ) -> Option<Self> {
+                let life = $crate::graphql::view::Life {
+                    id: zhixing_domain::id::Key(meta.id),
+                    version: meta.version,
+                    created_at: row.as_ref().map_or(meta.at, |row| row.life.created_at),
+                    updated_at: meta.at,
+                };
+                let mut row = match row {
+                    Some(row) => row,
+                    None => <Self as $crate::graphql::view::Fold>::born(event, life.clone())?,
+                };
+                row.status = event.status().unwrap_or(row.status);
+                $crate::graphql::view::Fold::fold(&mut row, event);
+                row.life = life;
+                Some(row)
+            }
+        }
+
+        impl $crate::graphql::view::Shown for $of {
+            type View = $name;
+        }
+
+        impl $name {
+            /// The object's id, as the `Node` interface asks for it.
+            ///
+            /// # Errors
+            /// Never.
+            pub async fn id(&self, _: &async_graphql::Context<'_>) -> async_graphql::Result<async_graphql::ID> {
+                Ok(self.life.id.into())
+            }
+        }
+    };
+}
+pub(crate) use view;
+
+/// How a row is folded from events: what each view says for itself.
+pub trait Fold: Sized {
+    /// The aggregate whose life it tells.
+    type Of: Aggregate;
+    /// The row that the first event makes; `None` when it is not a first event.
+    fn born(event: &<Self::Of as Aggregate>::Event, life: Life<Self::Of>) -> Option<Self>;
+    /// What every event, the first too, changes in the row. The status is set already.
+    fn fold(&mut self, event: &<Self::Of as Aggregate>::Event);
+    /// The object it belongs to.
+    fn belongs_to(&self) -> Option<Uuid> {
+        None
+    }
+    /// The objects it names.
+    fn names(&self) -> Vec<Link> {
+        Vec::new()
+    }
+    /// Rows beside its own that the event adds.
+    ///
+    /// # Errors
+    /// When a row cannot be written as JSON.
+    fn adds(_event: &<Self::Of as Aggregate>::Event, _meta: &Meta<Self::Of>) -> Result<Vec<WriteRow>, Error> {
+        Ok(Vec::new())
+    }
+}

@@ -1,0 +1,204 @@
+//! HTTP: one router.
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
+
+use async_graphql::Value;
+use axum::{
+    Router,
+    extract::{MatchedPath, Request, State},
+    http::{HeaderValue, StatusCode, header},
+    middleware::{self, Next},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tokio::sync::watch;
+use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use zhixing_domain::{Amount, Date, Period, RegionCode, id::GlobalId};
+use zhixing_event_store::EventStore;
+
+use crate::{
+    config::Settings,
+    graphql::{self, context::Session, region::Region},
+    identity::Identity,
+    protocol::{Endpoint, Guard, GuardError, Scalars},
+};
+
+/// The query that GraphiQL opens with and `serve` prints.
+pub const FIRST_QUERY: &str = r"{
+  plans(orderBy: { field: ISSUED_ON }) {
+    totalCount
+    nodes {
+      title
+      issuedOn
+      region { name }
+      cockpit { tasksByStatus { status count } indicatorsByLight { light count } }
+      tasks(first: 3, where: { isRoot: true }) { totalCount nodes { number title dueOn leadUnits { name } } }
+    }
+  }
+}";
+
+/// Scripts, styles and data from this service only; nobody frames it.
+const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+     connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Everything the service answers.
+///
+/// # Errors
+/// When the schema cannot be guarded (a defect of the program).
+pub fn router(
+    store: &EventStore,
+    settings: &Settings,
+    shutdown: watch::Receiver<bool>,
+) -> Result<Router, GuardError> {
+    let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let for_requests = store.clone();
+    let for_ids = store.clone();
+    let endpoint = Endpoint::new(
+        graphql::schema(store.clone()),
+        Identity::new(store.clone(), settings.takes_development_tokens()),
+        Arc::new(guard),
+        Arc::new(move |request| Session::prepare(&for_requests, request)),
+        Arc::new(move || for_ids.clock().new_id().to_string()),
+        shutdown,
+    );
+    let pages = Router::new()
+        .route("/", get(graphiql))
+        .route(
+            "/graphiql/graphiql.js",
+            get(async || asset("text/javascript", include_str!("../assets/graphiql/graphiql.js"))),
+        )
+        .route(
+            "/graphiql/graphiql.css",
+            get(async || asset("text/css", include_str!("../assets/graphiql/graphiql.css"))),
+        )
+        .route(
+            "/graphiql/favicon.svg",
+            get(async || asset("image/svg+xml", include_str!("../assets/graphiql/favicon.svg"))),
+        )
+        .route(
+            "/graphql/schema.graphql",
+            get(async || asset("text/plain; charset=utf-8", graphql::sdl().into_bytes())),
+        )
+        .layer(CompressionLayer::new())
+        .with_state(settings.takes_development_tokens());
+    let probes = Router::new()
+        .route("/healthz", get(async || "ok"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .with_state(store.clone());
+    let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    Ok(endpoint
+        .router()
+        .merge(pages)
+        .merge(probes)
+        .layer(middleware::from_fn(measure))
+        .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
+        .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(set(header::REFERRER_POLICY, "no-referrer"))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY")))
+}
+
+/// How each custom scalar is checked before anything runs.
+fn scalars() -> Scalars {
+    fn text<T: std::str::FromStr<Err: std::fmt::Display>>(value: &Value) -> Result<(), String> {
+        match value {
+            Value::String(text) => text.parse::<T>().map(drop).map_err(|reason| reason.to_string()),
+            _ => Err("is not a string".into()),
+        }
+    }
+    fn id(value: &Value) -> Result<(), String> {
+        match value {
+            Value::String(text) if Region::by_id(text).is_some() => Ok(()),
+            _ => text::<GlobalId>(value),
+        }
+    }
+    fn position(value: &Value) -> Result<(), String> {
+        let number = if let Value::Number(number) = value { number.as_i64() } else { None };
+        number.filter(|number| *number >= 0).map(drop).ok_or_else(|| "is not a whole number from 0".into())
+    }
+    fn instant(value: &Value) -> Result<(), String> {
+        text::<chrono::DateTime<chrono::Utc>>(value)
+            .map_err(|_| "is not an instant such as 2018-12-31T16:00:00Z".into())
+    }
+    let checks: [(&str, crate::protocol::ScalarCheck); 9] = [
+        ("ID", id),
+        ("UUID", text::<uuid::Uuid>),
+        ("Date", text::<Date>),
+        ("DateTime", instant),
+        ("Decimal", text::<Amount>),
+        ("Period", text::<Period>),
+        ("RegionCode", text::<RegionCode>),
+        ("Position", position),
+        // Only ever an output.
+        ("JSON", |_| Ok(())),
+    ];
+    checks.into_iter().map(|(name, check)| (name.to_owned(), check)).collect::<HashMap<_, _>>()
+}
+
+/// GraphiQL from the binary: government networks have no CDN.
+async fn graphiql(State(development_tokens): State<bool>) -> Html<String> {
+    const PAGE: &str = include_str!("../assets/graphiql/index.html");
+    let headers = if development_tokens {
+        r#"{ "Authorization": "Bearer dev:demo:LEADING_GROUP_OFFICE,ADMINISTRATOR" }"#
+    } else {
+        ""
+    };
+    let config =
+        serde_json::json!({ "url": "graphql", "defaultQuery": FIRST_QUERY, "defaultHeaders": headers });
+    // Inside a script element only `<` could end it early.
+    let config = config.to_string().replace('<', "\\u003c");
+    let start = PAGE.find(r#"id="config">"#).map_or(0, |at| at + r#"id="config">"#.len());
+    let end = PAGE[start..].find("</script>").map_or(PAGE.len(), |at| start + at);
+    Html(format!("{}{config}{}", &PAGE[..start], &PAGE[end..]))
+}
+
+fn asset(content_type: &'static str, bytes: impl Into<bytes::Bytes>) -> Response {
+    let bytes: bytes::Bytes = bytes.into();
+    ([(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "no-cache")], bytes).into_response()
+}
+
+/// Whether requests can be served: the database answers.
+async fn ready(State(store): State<EventStore>) -> Response {
+    match store.pool().ping().await {
+        Ok(()) => "ready".into_response(),
+        Err(error) => {
+            tracing::warn!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer").into_response()
+        }
+    }
+}
+
+/// One recorder for the whole process, however many servers it runs.
+fn recorder() -> Option<&'static PrometheusHandle> {
+    static HANDLE: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
+    HANDLE
+        .get_or_init(|| {
+            let buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
+            PrometheusBuilder::new().set_buckets(&buckets).ok()?.install_recorder().ok()
+        })
+        .as_ref()
+}
+
+async fn metrics(State(store): State<EventStore>) -> Response {
+    #[expect(clippy::cast_precision_loss, reason = "a gauge is a float by the format")]
+    metrics::gauge!("zhixing_log_position").set(store.head() as f64);
+    let Some(recorder) = recorder() else { return StatusCode::SERVICE_UNAVAILABLE.into_response() };
+    recorder.run_upkeep();
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], recorder.render()).into_response()
+}
+
+/// Counts and times every request by route; the route is a pattern, never a path that a client chose.
+async fn measure(request: Request, next: Next) -> Response {
+    let begun = Instant::now();
+    recorder();
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let method = request.method().as_str().to_owned();
+    let response = next.run(request).await;
+    let labels = [("route", route), ("method", method), ("status", response.status().as_u16().to_string())];
+    metrics::histogram!("zhixing_http_request_seconds", &labels).record(begun.elapsed());
+    response
+}

@@ -1,0 +1,658 @@
+//! What holds for every aggregate, whatever is asked of it by whomever: random commands through one harness.
+//!
+//! A new aggregate adds one line to `tried!` and one strategy of its commands. Each strategy must be able to take
+//! every step of the table: a test that never gets anywhere proves nothing.
+use std::{cell::RefCell, collections::BTreeSet, fmt::Debug};
+
+use chrono::{DateTime, Days, NaiveDate, Utc};
+use proptest::{
+    collection::vec,
+    option,
+    prelude::*,
+    sample::select,
+    test_runner::{TestCaseResult, TestError, TestRunner},
+};
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use crate::{
+    Aggregate, Amount, Command, Context, Date, Fact, Facts, Id, Kind, Need, Period, RegionCode, Rejection,
+    Role, Viewer,
+    aggregate::{Stamp, decode, encode},
+    lifecycle::{Requirement, To},
+    organisation::unit::*,
+    performance::{attainment::*, indicator::*},
+    policy::{self, AuthenticationMethod, By},
+    programme::{data_import::*, plan::*, task::*},
+};
+
+/// An aggregate that random commands are tried on.
+trait Tried: Aggregate {
+    /// Any command, mostly well-formed.
+    fn commands() -> BoxedStrategy<Self::Command>;
+    /// What the event itself says about the status after it.
+    fn status_after(event: &Self::Event) -> Option<Self::Status>;
+}
+
+macro_rules! tried {
+    ($($name:ident by $commands:ident in $test:ident;)+) => {
+        $(
+            impl Tried for $name {
+                fn commands() -> BoxedStrategy<Self::Command> {
+                    $commands()
+                }
+                fn status_after(event: &Self::Event) -> Option<Self::Status> {
+                    event.status()
+                }
+            }
+            #[test]
+            fn $test() {
+                try_out::<$name>();
+            }
+        )+
+        #[test]
+        fn every_kind_is_tried() {
+            assert_eq!([$(Kind::$name),+].as_slice(), Kind::ALL);
+        }
+    };
+}
+tried! {
+    Unit by unit_commands in units_keep_the_rules;
+    Plan by plan_commands in plans_keep_the_rules;
+    Task by task_commands in tasks_keep_the_rules;
+    Indicator by indicator_commands in indicators_keep_the_rules;
+    DataImport by data_import_commands in data_imports_keep_the_rules;
+}
+
+/// Lives per kind and round.
+const CASES: u32 = 128;
+/// Most rounds until every step of the table was taken; one is nearly always enough.
+const MOST_ROUNDS: u32 = 20;
+
+/// One life: people, commands and a world, and the turns in which somebody asks for something.
+#[derive(Clone, Debug)]
+struct Life<C> {
+    viewers: Vec<Viewer>,
+    commands: Vec<C>,
+    answers: Vec<Answer>,
+    now: DateTime<Utc>,
+    turns: Vec<Turn>,
+}
+
+/// Who asks for what. Refused, the next person asks for the next thing, `tries` times at most, passing over steps
+/// that were taken before: so a life gets on.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    viewer: usize,
+    command: usize,
+    tries: usize,
+}
+
+/// What a [`Need`] finds.
+#[derive(Clone, Debug)]
+struct Answer {
+    exists: bool,
+    status: usize,
+    region: RegionCode,
+    belongs_to: Option<Uuid>,
+    open_children: u64,
+}
+
+/// Who asked, what for, and what happens.
+type Accepted<'a, C, A> = (&'a Viewer, &'a C, Vec<<A as Aggregate>::Event>);
+
+fn lives<A: Tried>() -> impl Strategy<Value = Life<A::Command>> {
+    // Numbers of people and commands without a common factor, so that every pair has its turn.
+    let pools = (vec(viewers(), 7), vec(A::commands(), 40), vec(answers(), 1..8), 0_i64..4_102_444_800);
+    let turn = (0..7_usize, 0..40_usize, select(vec![1, 280]));
+    let turn = turn.prop_map(|(viewer, command, tries)| Turn { viewer, command, tries });
+    (pools, vec(turn, 0..=25)).prop_map(|((viewers, commands, answers, seconds), turns)| {
+        let now = DateTime::from_timestamp(seconds, 0).unwrap();
+        Life { viewers, commands, answers, now, turns }
+    })
+}
+
+fn try_out<A: Tried>() {
+    let taken = RefCell::new(BTreeSet::new());
+    let missing = || A::STEPS.iter().find(|step| !taken.borrow().contains(step.action));
+    for _ in 0..MOST_ROUNDS {
+        let config = ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() };
+        let outcome =
+            TestRunner::new(config).run(&lives::<A>(), |life| life.live::<A>(&mut taken.borrow_mut()));
+        match outcome {
+            Ok(()) => {}
+            // The life itself would fill pages; `told` says what matters of it.
+            Err(TestError::Fail(why, _) | TestError::Abort(why)) => panic!("{why}"),
+        }
+        if missing().is_none() {
+            return;
+        }
+    }
+    panic!("{:?} was never accepted, so nothing was proved of it", missing().map(|step| step.action));
+}
+
+impl<C: Command> Life<C> {
+    /// Lives it and checks every answer; keeps the steps taken.
+    fn live<A: Tried<Command = C>>(&self, taken: &mut BTreeSet<&'static str>) -> TestCaseResult {
+        let mut state = A::default();
+        let mut done = BTreeSet::new();
+        let mut log = Vec::new();
+        for turn in &self.turns {
+            let before = format!("{state:?}");
+            let accepted = self.accepted(turn, &state, &done)?;
+            prop_assert_eq!(before, format!("{:?}", state), "an answer alone changes nothing");
+            let Some((viewer, command, events)) = accepted else { continue };
+            let was = state.status();
+            let lived = events.iter().try_for_each(|event| {
+                let stamp = Stamp { actor: viewer.actor.clone(), at: self.now };
+                happens(&mut state, event, &stamp)?;
+                log.push((stored::<A>(event)?, stamp));
+                Ok(())
+            });
+            lived
+                .and_then(|()| in_the_table::<A>(command.action(), was, state.status(), events.len()))
+                .and_then(|()| in_the_region(&state, command.action(), viewer))
+                .map_err(|why| told(&why, viewer, command, &state))?;
+            done.insert(command.action());
+        }
+        // Twice, and from what the log keeps: the same past is the same present.
+        for _ in 0..2 {
+            let replayed = A::replay(log.iter().map(|(event, stamp)| (event, stamp)));
+            prop_assert_eq!(format!("{:?}", replayed), format!("{:?}", state));
+        }
+        taken.extend(done);
+        Ok(())
+    }
+
+    /// The first command of the turn that is accepted; checks every refusal before it.
+    fn accepted<A: Tried<Command = C>>(
+        &self,
+        turn: &Turn,
+        state: &A,
+        done: &BTreeSet<&'static str>,
+    ) -> Result<Option<Accepted<'_, C, A>>, TestCaseError> {
+        for next in 0..turn.tries {
+            let viewer = &self.viewers[(turn.viewer + next) % self.viewers.len()];
+            let command = &self.commands[(turn.command + next) % self.commands.len()];
+            if next > 0 && done.contains(command.action()) {
+                continue;
+            }
+            let facts = self.facts(&state.needs(command));
+            let context = Context { viewer, now: self.now, facts: &facts };
+            let answer = state.handle(command.clone(), &context);
+            let right = match &answer {
+                Err(rejection) => refused(rejection, command),
+                Ok(_) => admitted(state, command, &context),
+            };
+            right.map_err(|why| told(&why, viewer, command, state))?;
+            if let Ok(events) = answer {
+                return Ok(Some((viewer, command, events)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// What a caller finds who looks for the needs: objects in some state, some of them missing.
+    fn facts(&self, needs: &[Need]) -> Facts {
+        let mut facts = Facts::default();
+        for need in needs {
+            match need {
+                Need::Object { kind, id, field } => {
+                    assert!(!field.is_empty(), "{need:?} names no argument");
+                    let answer = self.answer(*id);
+                    let words = kind.lifecycle().states;
+                    let status = words[answer.status % words.len()].0.to_owned();
+                    let Answer { region, belongs_to, .. } = *answer;
+                    let fact = Fact { kind: *kind, id: *id, status, region: Some(region), belongs_to };
+                    facts.objects.extend(answer.exists.then_some(fact));
+                }
+                Need::OpenChildren { kind, parent } => {
+                    facts.open_children.push((*kind, self.answer(*parent).open_children));
+                }
+            }
+        }
+        facts
+    }
+
+    /// The same object is found in the same state by all who look.
+    fn answer(&self, id: Uuid) -> &Answer {
+        &self.answers[id.as_bytes()[15] as usize % self.answers.len()]
+    }
+}
+
+/// Why a life went wrong, and at which command.
+fn told(why: &TestCaseError, viewer: &Viewer, command: &impl Debug, state: &impl Debug) -> TestCaseError {
+    const MOST: usize = 1_000;
+    let [command, state] = [format!("{command:?}"), format!("{state:?}")];
+    TestCaseError::fail(format!("{why}\n  {command:.MOST$}\n  asked by {viewer:?}\n  of {state:.MOST$}"))
+}
+
+/// A refusal has a code the domain may use and words; what is wrong with an argument names that argument.
+fn refused(rejection: &Rejection, command: &impl Command) -> TestCaseResult {
+    const CODES: [&str; 6] = [
+        "INVALID_INPUT",
+        "NOT_FOUND",
+        "NOT_ALLOWED_IN_STATE",
+        "NOT_PERMITTED",
+        "ALREADY_EXISTS",
+        "RULE_VIOLATION",
+    ];
+    prop_assert!(CODES.contains(&rejection.code()), "{rejection:?}");
+    prop_assert!(!rejection.to_string().trim().is_empty(), "{rejection:?}");
+    if let Rejection::Invalid { field, reason } = rejection {
+        let input = serde_json::to_value(command).unwrap();
+        let pointer = format!("/{}", field.replace(['.', '['], "/").replace(']', ""));
+        prop_assert!(input.pointer(&pointer).is_some(), "{} has no argument {field}", command.action());
+        prop_assert!(!reason.is_empty());
+    }
+    Ok(())
+}
+
+/// Whoever was heard may take the step, and brought what it requires.
+fn admitted<A: Aggregate>(state: &A, command: &A::Command, context: &Context<'_>) -> TestCaseResult {
+    let step = A::step(command.action()).unwrap();
+    let subject = state.subject(Some(command), context.facts);
+    prop_assert_eq!(policy::may(context.viewer, step.by, &subject), Ok(()), "{}", step.action);
+    prop_assert!(context.viewer.is_official(), "the public does {}", step.action);
+    for requirement in step.requires {
+        prop_assert!(
+            match requirement {
+                Requirement::Reason => command.presented().reason.is_some_and(|text| !text.trim().is_empty()),
+                Requirement::Evidence => command.presented().evidence > 0,
+                Requirement::FourEyes => {
+                    subject.checked_person.as_ref().is_some_and(|person| *person != context.viewer.actor)
+                        && !context.viewer.units.iter().any(|unit| subject.lead_units.contains(unit))
+                }
+            },
+            "{} without {requirement:?}",
+            step.action
+        );
+    }
+    Ok(())
+}
+
+/// The event happens: it takes no key twice, and its status is the state's.
+fn happens<A: Tried>(state: &mut A, event: &A::Event, stamp: &Stamp) -> TestCaseResult {
+    let mut keys = BTreeSet::new();
+    for claim in state.claims(event).into_iter().filter(|claim| claim.held) {
+        prop_assert!(keys.insert((claim.scope, claim.key.clone())), "{claim:?} is taken twice by {event:?}");
+    }
+    let was = state.status();
+    state.evolve(event, stamp);
+    prop_assert_eq!(state.status(), A::status_after(event).or(was), "{:?}", event);
+    Ok(())
+}
+
+/// The event as it comes back from the log.
+fn stored<A: Aggregate>(event: &A::Event) -> Result<A::Event, TestCaseError> {
+    let (name, data) = encode::<A>(event).unwrap();
+    prop_assert!(name.starts_with(A::KIND.name()), "{name}");
+    let read =
+        decode::<A>(&name, &data).map_err(|error| TestCaseError::fail(format!("{name} {data}: {error}")))?;
+    prop_assert_eq!(&read, event);
+    prop_assert_eq!(encode::<A>(&read).unwrap(), (name, data));
+    Ok(read)
+}
+
+fn in_the_table<A: Aggregate>(
+    action: &str,
+    was: Option<A::Status>,
+    is: Option<A::Status>,
+    events: usize,
+) -> TestCaseResult {
+    let step = A::step(action).unwrap();
+    prop_assert_eq!(was.is_none(), step.creates(), "{}", action);
+    prop_assert!(was.is_none_or(|was| step.from.contains(&was)), "{action} from {was:?}");
+    prop_assert!(
+        match step.to {
+            To::State(to) => is == Some(to) && events > 0,
+            To::OneOf(states) => is.is_some_and(|is| states.contains(&is)) && events > 0,
+            To::Same => is == was,
+        },
+        "{action} leads from {was:?} to {is:?}"
+    );
+    Ok(())
+}
+
+/// Whoever acts by authority over a region has it over the object as it then is.
+fn in_the_region<A: Aggregate>(state: &A, action: &str, viewer: &Viewer) -> TestCaseResult {
+    let by = A::step(action).unwrap().by;
+    let subject = state.subject(None, &Facts::default());
+    if by.iter().all(|by| matches!(by, By::InRegion(_))) {
+        let inside = subject.region.is_some_and(|region| viewer.region.covers(region));
+        prop_assert!(inside, "{action} in {:?} by {:?}", subject.region, viewer.region);
+    }
+    Ok(())
+}
+
+// Who asks, and what stands elsewhere.
+
+fn viewers() -> impl Strategy<Value = Viewer> {
+    use Role::{Administrator, LeadingGroupOffice, UnitApprover, UnitOfficer};
+    let roles = prop_oneof![
+        4 => Just(vec![LeadingGroupOffice, Administrator]),
+        4 => select(vec![vec![UnitOfficer], vec![UnitApprover]]),
+        1 => Just(Role::ALL.to_vec()),
+        1 => Just(vec![Role::Public]),
+        1 => vec(select(Role::ALL), 0..3),
+    ];
+    let region = prop_oneof![2 => Just(RegionCode::COUNTRY), 1 => regions()];
+    let people = (select(vec!["ann", "bob", "eve", ""]), roles, vec(ids(), 0..4), region);
+    people.prop_map(|(actor, roles, units, region)| {
+        let official = roles.iter().any(|role| !matches!(role, Role::Public | Role::Enterprise));
+        let method =
+            if official { AuthenticationMethod::DevelopmentToken } else { AuthenticationMethod::Anonymous };
+        Viewer { actor: actor.into(), roles, units, region, method }
+    })
+}
+
+fn answers() -> impl Strategy<Value = Answer> {
+    // The first status word of every kind is one in which it admits what rests on it.
+    let status = prop_oneof![3 => Just(0), 1 => 0_usize..20];
+    let answer =
+        (prop::bool::weighted(0.9), status, regions(), maybe(ids::<Plan>()), select(vec![0, 1, u64::MAX]));
+    answer.prop_map(|(exists, status, region, belongs_to, open_children)| Answer {
+        exists,
+        status,
+        region,
+        belongs_to: belongs_to.map(Id::uuid),
+        open_children,
+    })
+}
+
+// Values: mostly such as officials write, some at the limits, some beyond.
+
+/// Few, so that they meet; no two kinds share one.
+fn ids<T: Aggregate>() -> impl Strategy<Value = Id<T>> + Clone {
+    let kind = u128::from(T::KIND.code()) << 64;
+    (1_u128..4).prop_map(move |number| Id::new(Uuid::from_u128(kind | number)))
+}
+fn maybe<T: Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    option::weighted(0.4, value)
+}
+fn list<T: Clone + Debug + 'static>(
+    entry: impl Strategy<Value = T> + Clone + 'static,
+) -> BoxedStrategy<Vec<T>> {
+    prop_oneof![40 => vec(entry.clone(), 0..4), 1 => vec(entry, 201)].boxed()
+}
+fn texts() -> BoxedStrategy<String> {
+    let good = ["启动", "实施", "省质监局", "市场监管局", "%", "机构改革\n第二行", "👩‍👩‍👧🏮", " 省局 "];
+    let bad = ["", " \t\n", "a\0b", "\u{1b}[31m", "\u{7f}", "\u{202e}倒"];
+    prop_oneof![
+        40 => select(good.to_vec()).prop_map(Into::into),
+        2 => select(bad.to_vec()).prop_map(Into::into),
+        1 => select(vec![100, 101, 200, 201, 5_000, 6_000]).prop_map(|length| "长".repeat(length)),
+        1 => any::<String>(),
+    ]
+    .boxed()
+}
+fn codes() -> BoxedStrategy<String> {
+    let long = Just("A".repeat(61));
+    prop_oneof![9 => select(vec!["GS-2011", "A20", "B", "a.b_c", "", "文 号"]).prop_map(Into::into), 1 => long].boxed()
+}
+fn regions() -> impl Strategy<Value = RegionCode> + Clone {
+    select(vec!["100000", "430000", "430100", "430121", "620000"]).prop_map(|code| code.parse().unwrap())
+}
+fn dates() -> BoxedStrategy<Date> {
+    let first = NaiveDate::from_ymd_opt(2017, 1, 1).unwrap();
+    let extremes = [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::from_ymd_opt(1900, 1, 1).unwrap()];
+    prop_oneof![
+        9 => (0_u64..1_500).prop_map(move |days| Date::from(first + Days::new(days))),
+        1 => select(extremes.to_vec()).prop_map(Date::from),
+    ]
+    .boxed()
+}
+fn periods() -> BoxedStrategy<Period> {
+    let some =
+        select(vec!["2017", "2018H1", "2018Q3", "2019-05", "1900", "2200-12", "2200"]).prop_map(String::from);
+    prop_oneof![some, (1900..=2200).prop_map(|year: i32| year.to_string())]
+        .prop_map(|text| text.parse().unwrap())
+        .boxed()
+}
+fn amounts() -> BoxedStrategy<Amount> {
+    let known = ["0", "1", "60", "99.99", "100", "100.01", "-1", "0.0000000001"];
+    let extremes = ["999999999999999999.9999999999", "-999999999999999999.9999999999"];
+    prop_oneof![
+        8 => select(known.to_vec()).prop_map(|text| text.parse().unwrap()),
+        1 => select(extremes.to_vec()).prop_map(|text| text.parse().unwrap()),
+        1 => (any::<i64>(), 0_u32..=10).prop_map(|(digits, scale)| Decimal::new(digits, scale).into()),
+    ]
+    .boxed()
+}
+
+// Commands, in the order of their declaration.
+
+fn unit_commands() -> BoxedStrategy<UnitCommand> {
+    let kinds = prop_oneof![Just(UnitKind::UnitGroup), select(UnitKind::ALL)];
+    let register = (texts(), kinds, regions(), maybe(texts()), list(texts()), maybe(texts()));
+    prop_oneof![
+        4 => register.prop_map(|(name, kind, region_code, official_name, aliases, note)| {
+            RegisterUnit { name, kind, region_code, official_name, aliases, note }.into()
+        }),
+        4 => (ids(), texts(), maybe(texts()), texts()).prop_map(|(id, name, official_name, reason)| {
+            RenameUnit { id, name, official_name, reason }.into()
+        }),
+        4 => (ids(), list(texts())).prop_map(|(id, aliases)| AddUnitAliases { id, aliases }.into()),
+        4 => (ids(), list(ids())).prop_map(|(id, member_ids)| SetUnitMembers { id, member_ids }.into()),
+        1 => (ids(), ids(), texts()).prop_map(|(id, into_id, reason)| MergeUnit { id, into_id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| DissolveUnit { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+fn phase_names() -> BoxedStrategy<String> {
+    prop_oneof![9 => select(vec!["启动", "实施"]).prop_map(Into::into), 1 => texts()].boxed()
+}
+fn plan_contents() -> impl Strategy<Value = PlanContent> {
+    let names = (maybe(texts()), texts(), any::<bool>(), texts(), maybe(ids()), any::<bool>());
+    let ends = prop_oneof![Just(Date::new(2030, 12, 31).unwrap()), dates()];
+    let phase = (phase_names(), dates(), 0_u64..200).prop_map(|(name, from, days)| {
+        let to = from.naive().checked_add_days(Days::new(days)).map_or(from, Date::from);
+        Phase { name, from, to }
+    });
+    let basis = (maybe(texts()), texts(), maybe(texts()));
+    let basis = basis.prop_map(|(document_number, title, issuer)| Basis { document_number, title, issuer });
+    let rest = (
+        option::weighted(0.1, dates()),
+        ends,
+        maybe(texts()),
+        vec(phase, 0..3),
+        vec(basis, 0..2),
+        maybe(texts()),
+    );
+    (names, rest).prop_map(|(names, (period_start, period_end, period_note, phases, basis, guidance))| {
+        let (document_number, title, title_is_assigned, issuer, issuer_id, issuer_is_inferred) = names;
+        PlanContent {
+            document_number,
+            title,
+            title_is_assigned,
+            issuer,
+            issuer_id,
+            issuer_is_inferred,
+            period_start,
+            period_end,
+            period_note,
+            phases,
+            basis,
+            guidance,
+        }
+    })
+}
+
+fn plan_commands() -> BoxedStrategy<PlanCommand> {
+    let reporting =
+        (texts(), texts(), select(Cadence::ALL), texts(), maybe(dates()), any::<bool>(), maybe(texts()))
+            .prop_map(|(who, to, cadence, what, first_due, first_due_is_inferred, note)| ReportingDuty {
+                who,
+                to,
+                cadence,
+                what,
+                first_due,
+                first_due_is_inferred,
+                note,
+            });
+    let one_off =
+        (texts(), texts(), select(DutyTrigger::ALL), texts(), maybe(dates()), maybe(texts())).prop_map(
+            |(who, to, trigger, what, due_on, note)| OneOffDuty { who, to, trigger, what, due_on, note },
+        );
+    prop_oneof![
+        4 => (codes(), regions(), plan_contents())
+            .prop_map(|(code, region_code, content)| DraftPlan { code, region_code, content }.into()),
+        4 => (ids(), plan_contents(), maybe(texts()))
+            .prop_map(|(id, content, reason)| AmendPlan { id, content, reason }.into()),
+        4 => (ids(), list(reporting.boxed()), list(one_off.boxed())).prop_map(
+            |(id, reporting_duties, one_off_duties)| {
+                RecordPlanDuties { id, reporting_duties, one_off_duties }.into()
+            }
+        ),
+        4 => (ids(), maybe(dates())).prop_map(|(id, issued_on)| IssuePlan { id, issued_on }.into()),
+        4 => (ids(), maybe(dates()), any::<bool>()).prop_map(|(id, effective_from, effective_from_is_assumed)| {
+            BringPlanIntoForce { id, effective_from, effective_from_is_assumed }.into()
+        }),
+        4 => (ids(), phase_names()).prop_map(|(id, phase)| EnterPlanPhase { id, phase }.into()),
+        2 => (ids(), maybe(texts())).prop_map(|(id, reason)| ConcludePlan { id, reason }.into()),
+        1 => (ids(), ids(), texts()).prop_map(|(id, by_id, reason)| SupersedePlan { id, by_id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| RepealPlan { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+fn evidence() -> BoxedStrategy<Vec<Evidence>> {
+    list((texts(), maybe(texts())).prop_map(|(title, reference)| Evidence { title, reference }).boxed())
+}
+fn task_contents() -> BoxedStrategy<TaskContent> {
+    (maybe(texts()), select(TaskKind::ALL), texts(), texts(), maybe(dates()), maybe(texts()))
+        .prop_map(|(label, kind, title, summary, due_on, note)| TaskContent {
+            label,
+            kind,
+            title,
+            summary,
+            due_on,
+            note,
+        })
+        .boxed()
+}
+
+fn task_commands() -> BoxedStrategy<TaskCommand> {
+    let responsibility = (vec(ids(), 0..3), vec(ids(), 0..2), any::<bool>())
+        .prop_map(|(lead_unit_ids, supporting_unit_ids, open_ended)| Responsibility {
+            lead_unit_ids,
+            supporting_unit_ids,
+            open_ended,
+        })
+        .boxed();
+    let percents =
+        prop_oneof![4 => 0..=100, 1 => any::<i32>(), 1 => select(vec![-1, 101, i32::MIN, i32::MAX])];
+    let register = (ids(), option::weighted(0.2, ids()), codes(), task_contents(), select(Assignment::ALL));
+    prop_oneof![
+        4 => register.prop_map(|(plan_id, parent_id, number, content, assignment)| {
+            RegisterTask { plan_id, parent_id, number, content, assignment }.into()
+        }),
+        1 => (ids(), task_contents(), maybe(texts()))
+            .prop_map(|(id, content, reason)| AmendTask { id, content, reason }.into()),
+        4 => (ids(), responsibility.clone())
+            .prop_map(|(id, responsibility)| AssignTaskUnits { id, responsibility }.into()),
+        2 => (ids(), responsibility, texts()).prop_map(|(id, responsibility, reason)| {
+            ReassignTaskUnits { id, responsibility, reason }.into()
+        }),
+        4 => ids().prop_map(|id| AcceptTask { id }.into()),
+        4 => (ids(), percents, texts(), evidence()).prop_map(|(id, percent, note, evidence)| {
+            ReportTaskProgress { id, percent, note, evidence }.into()
+        }),
+        4 => (ids(), texts(), evidence())
+            .prop_map(|(id, note, evidence)| ReportTaskCompletion { id, note, evidence }.into()),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnTask { id, reason }.into()),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| VerifyTaskCompletion { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| CancelTask { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+fn baselines() -> BoxedStrategy<Baseline> {
+    (maybe(amounts()), maybe(dates()), maybe(texts()))
+        .prop_map(|(value, as_of, note)| Baseline { value, as_of, note })
+        .boxed()
+}
+fn targets() -> BoxedStrategy<Target> {
+    let numbers = (select(Comparator::ALL), amounts(), option::weighted(0.2, amounts()));
+    (numbers, maybe(texts()), any::<bool>(), maybe(Just(Recurrence::Annual)), dates())
+        .prop_map(|((comparator, value, upper), text, approximate, recurrence, due_on)| Target {
+            comparator,
+            value,
+            upper,
+            text,
+            approximate,
+            recurrence,
+            due_on,
+        })
+        .boxed()
+}
+
+fn indicator_commands() -> BoxedStrategy<IndicatorCommand> {
+    let names = (ids(), option::weighted(0.2, ids()), codes(), texts(), texts());
+    let goals = (select(Measure::ALL), targets(), select(TargetBasis::ALL), maybe(baselines()));
+    let rest = (maybe(texts()), regions(), maybe(texts()), maybe(texts()));
+    prop_oneof![
+        4 => (names, goals, rest).prop_map(|(names, (measure, target, basis, baseline), rest)| {
+            let (plan_id, task_id, code, name, unit) = names;
+            let (scope, region_code, source_phrase, note) = rest;
+            DefineIndicator {
+                plan_id,
+                task_id,
+                code,
+                name,
+                unit,
+                measure,
+                target,
+                basis,
+                baseline,
+                scope,
+                region_code,
+                source_phrase,
+                note,
+            }
+            .into()
+        }),
+        4 => (ids(), baselines()).prop_map(|(id, baseline)| SetBaseline { id, baseline }.into()),
+        4 => (ids(), targets(), texts()).prop_map(|(id, target, reason)| ReviseTarget { id, target, reason }.into()),
+        4 => (ids(), periods(), maybe(regions()), amounts(), evidence(), maybe(texts())).prop_map(
+            |(id, period, region_code, value, evidence, note)| {
+                RecordMeasurement { id, period, region_code, value, evidence, note }.into()
+            }
+        ),
+        4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), texts()).prop_map(
+            |(id, number, value, reason)| CorrectMeasurement { id, number, value, reason }.into()
+        ),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| JudgeIndicator { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| RetireIndicator { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+fn data_import_commands() -> BoxedStrategy<DataImportCommand> {
+    let repair = (any::<u32>(), texts(), texts(), texts());
+    let repair = repair.prop_map(|(row, field, found, reading)| Repair { row, field, found, reading });
+    let rejection = (any::<u32>(), texts(), texts());
+    let rejection = rejection.prop_map(|(row, field, reason)| RowRejection { row, field, reason });
+    let file = (texts(), select(ImportFormat::ALL), texts(), texts(), regions(), ids());
+    let counts = (any::<u32>(), any::<u32>(), any::<u32>());
+    (file, counts, list(repair.boxed()), list(rejection.boxed()))
+        .prop_map(|(file, (rows_read, accepted, unchanged), repaired, rejected)| {
+            let (source, format, encoding, sha256, region_code, plan_id) = file;
+            ImportData {
+                source,
+                format,
+                encoding,
+                sha256,
+                region_code,
+                plan_id,
+                rows_read,
+                accepted,
+                unchanged,
+                repaired,
+                rejected,
+            }
+            .into()
+        })
+        .boxed()
+}
