@@ -172,6 +172,7 @@ impl EventStore {
                 Err(error) => return Err(error),
             };
             if order.dry_run {
+                work.check_claims().await?;
                 let events = share(work.events().cloned());
                 return Ok(Receipt { object, events, position: None });
             }

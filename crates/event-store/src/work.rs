@@ -236,6 +236,24 @@ impl<'s> Work<'s> {
         self.changed.iter().flat_map(|changed| &changed.extension.events)
     }
 
+    /// Whether the unique keys that would be taken are free. For dry runs: a commit checks under the lock of the log.
+    ///
+    /// # Errors
+    /// [`Rejection::AlreadyExists`] for the first key that is not, or a failing database.
+    pub async fn check_claims(&self) -> Result<(), Error> {
+        for changed in &self.changed {
+            let Extension { stream_id, claims, .. } = &changed.extension;
+            for claim in claims.iter().filter(|claim| claim.held) {
+                let holder = self.store.holder(claim.scope, &claim.key).await?;
+                if let Some(existing) = holder.filter(|holder| holder != stream_id) {
+                    let (kind, field) = (changed.kind, claim.field.to_owned());
+                    return Err(Rejection::AlreadyExists { kind, field, existing: Some(existing) }.into());
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes everything decided so far, or nothing.
     ///
     /// # Errors

@@ -167,6 +167,7 @@ impl<'s> Importer<'s> {
             let id = Id::new(self.store.clock().new_id());
             work.run::<Imported>(id, None, record(&report, plan, region)).await?;
             if job.dry_run {
+                work.check_claims().await?;
                 return Ok(Done { plan: Some(plan), report, position: None, imported_before: false });
             }
             match work.commit(key.clone()).await {

@@ -71,6 +71,14 @@ impl Reply {
     }
 }
 
+/// The words of the scalar itself, without the library's around them. The guard has looked at every value before, so
+/// what is left are refusals of types that share a scalar: the id of another kind of object.
+fn reason(message: &str) -> &str {
+    let words = message.split_once("\": ").map_or("", |(_, words)| words);
+    let words = words.split_once(" (occurred").map_or(words, |(words, _)| words);
+    if words.starts_with("is ") { words } else { "has an invalid value" }
+}
+
 /// Errors with a code are meant for the client; of all others it learns the kind and the request id.
 fn clean(error: ServerError, request_id: &str) -> ServerError {
     if error::code(&error).is_some() {
@@ -89,7 +97,7 @@ fn clean(error: ServerError, request_id: &str) -> ServerError {
         });
         let field = names.next_back().unwrap_or_default();
         tracing::debug!(request_id, error = %error.message, "an argument was refused during execution");
-        error::invalid_input(format!("an argument of `{field}` has an invalid value"), field)
+        error::invalid_input(format!("an argument of `{field}` {}", reason(&error.message)), field)
     } else {
         tracing::error!(request_id, error = %error.message, path = ?error.path, "a resolver failed");
         error::internal(request_id)

@@ -96,7 +96,13 @@ impl Schema {
         let parse = |text| parser::parse_schema(text).map_err(|error| GuardError::Sdl(error.to_string()));
         let definitions = parse(INTROSPECTION)?.definitions.into_iter().chain(parse(sdl)?.definitions);
         let mut schema = Self {
-            types: BUILT_IN.iter().map(|name| (Name::new(name), Kind::BuiltIn)).collect(),
+            // A check for `ID` or another built-in scalar takes the place of the usual rule.
+            types: BUILT_IN
+                .iter()
+                .map(|name| {
+                    (Name::new(name), scalars.get(*name).map_or(Kind::BuiltIn, |check| Kind::Scalar(*check)))
+                })
+                .collect(),
             directives: HashMap::new(),
             possible: HashMap::new(),
             query: Name::new("Query"),
