@@ -8,8 +8,8 @@ create table units (
     name          text        not null,
     kind          text        not null,
     official_name text,
-    aliases       json        not null,
-    member_ids    json        not null,
+    aliases       jsonb        not null,
+    member_ids    jsonb        not null,
     merged_into_id uuid,
     note          text
 );

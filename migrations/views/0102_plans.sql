@@ -18,12 +18,12 @@ create table plans (
     period_start              date,
     period_end                date        not null,
     period_note               text,
-    phases                    json        not null,
+    phases                    jsonb        not null,
     current_phase             text,
-    basis                     json        not null,
+    basis                     jsonb        not null,
     guidance                  text,
-    reporting_duties          json        not null,
-    one_off_duties            json        not null,
+    reporting_duties          jsonb        not null,
+    one_off_duties            jsonb        not null,
     superseded_by_id          uuid
 );
 create index plans_by_code on plans (code, id);

@@ -11,13 +11,13 @@ create table indicators (
     name            text        not null,
     unit            text        not null,
     measure         text        not null,
-    target          json        not null,
+    target          jsonb        not null,
     due_on          date        not null,
     basis           text        not null,
-    baseline        json,
+    baseline        jsonb,
     scope           text,
     source_phrase   text,
-    points          json        not null, -- values of the indicator's own region that count, by number
+    points          jsonb        not null, -- values of the indicator's own region that count, by number
     measured        integer     not null,
     judged_value    text,
     retired_reason  text,
@@ -42,7 +42,7 @@ create table measurements (
     former_value   text,
     reason         text,
     reported_by_id uuid,
-    evidence       json        not null,
+    evidence       jsonb        not null,
     note           text,
     actor          text        not null,
     recorded_at    timestamptz not null

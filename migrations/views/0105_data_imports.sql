@@ -13,7 +13,7 @@ create table data_imports (
     rows_read   integer     not null,
     accepted    integer     not null,
     unchanged   integer     not null,
-    repaired    json        not null,
-    rejected    json        not null
+    repaired    jsonb        not null,
+    rejected    jsonb        not null
 );
 create index data_imports_of_plan on data_imports (plan_id, id);

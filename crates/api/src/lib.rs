@@ -4,5 +4,6 @@ pub mod config;
 pub mod graphql;
 pub mod identity;
 pub mod import;
+pub mod projections;
 pub mod protocol;
 pub mod server;

@@ -18,12 +18,13 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 use zhixing_domain::{Amount, Date, Period, RegionCode, id::GlobalId};
-use zhixing_event_store::EventStore;
+use zhixing_event_store::{EventStore, Projector};
 
 use crate::{
     config::Settings,
     graphql::{self, context::Session, region::Region},
     identity::Identity,
+    projections,
     protocol::{Endpoint, Guard, GuardError, Scalars},
 };
 
@@ -45,20 +46,49 @@ pub const FIRST_QUERY: &str = r"{
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// What runs behind the door.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// The log and its views.
+    pub store: EventStore,
+    /// The read models beside them.
+    pub projector: Projector,
+}
+
+impl Service {
+    /// Starts the read models over an open log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start(store: EventStore) -> Result<Self, zhixing_event_store::Error> {
+        let projector = Projector::start(store.clone(), projections::all()).await?;
+        Ok(Self { store, projector })
+    }
+
+    /// Hands over to the next process and closes the database.
+    pub async fn stop(&self) {
+        if let Err(error) = self.projector.stop().await {
+            tracing::warn!(%error, "the next process must wait until the leases of this one end");
+        }
+        self.store.pool().close().await;
+    }
+}
+
 /// Everything the service answers.
 ///
 /// # Errors
 /// When the schema cannot be guarded (a defect of the program).
 pub fn router(
-    store: &EventStore,
+    service: &Service,
     settings: &Settings,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Router, GuardError> {
+    let store = &service.store;
     let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
     let for_requests = store.clone();
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
-        graphql::schema(store.clone()),
+        graphql::schema(store.clone(), service.projector.clone()),
         Identity::new(store.clone(), settings.takes_development_tokens()),
         Arc::new(guard),
         Arc::new(move |request| Session::prepare(&for_requests, request)),

@@ -37,6 +37,14 @@ pub enum Error {
     /// An event or row could not be written as JSON.
     #[error("a value cannot be written as JSON: {0}")]
     Unwritable(#[from] serde_json::Error),
+    /// There is no such projection, or no build of it that is ready.
+    #[error(
+        "the projection {projection} is not ready: it does not exist, is not being rebuilt, or lags behind"
+    )]
+    NotReady {
+        /// Which one.
+        projection: String,
+    },
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,

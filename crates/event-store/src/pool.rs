@@ -118,3 +118,29 @@ macro_rules! on {
     };
 }
 pub(crate) use on;
+
+/// Runs one writing body in a transaction of whichever database is open: all of it happens, or none. `$upsert` spells
+/// the insertion of rows that come as one JSON array.
+macro_rules! transaction {
+    ($pool:expr, |$tx:ident, $upsert:ident| $body:expr) => {
+        match $pool {
+            $crate::Pool::Postgres(db) => {
+                let mut $tx = db.begin().await?;
+                let $upsert = $crate::postgres::upsert;
+                let _ = $upsert;
+                let out = $body;
+                $tx.commit().await?;
+                out
+            }
+            $crate::Pool::Sqlite { writer, .. } => {
+                let mut $tx = writer.begin_with("begin immediate").await?;
+                let $upsert = $crate::sqlite::upsert;
+                let _ = $upsert;
+                let out = $body;
+                $tx.commit().await?;
+                out
+            }
+        }
+    };
+}
+pub(crate) use transaction;

@@ -5,7 +5,6 @@ use uuid::Uuid;
 use crate::{
     append::{Append, Before, Named, Outcome, Plan, Questions, Seen, plan},
     event::Shared,
-    view::Table,
 };
 
 /// The channel on which every process on this database hears of new positions; the payload is the schema's name.
@@ -51,7 +50,10 @@ pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcom
     insert_events(&mut tx, &plan.events).await?;
     keep_books(&mut tx, &plan).await?;
     for (table, rows) in &plan.rows {
-        sqlx::query(AssertSqlSafe(upsert(table))).bind(rows).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(upsert(table.name, table.columns, None)))
+            .bind(rows)
+            .execute(&mut *tx)
+            .await?;
     }
     relink(&mut tx, &plan.links).await?;
     sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).bind(CHANNEL).execute(&mut *tx).await?;
@@ -167,15 +169,22 @@ async fn relink(tx: &mut Tx<'_>, named: &[&Named]) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Rows come as one JSON array; PostgreSQL gives each value the type of its column.
-fn upsert(table: &Table) -> String {
-    let columns = table.columns.join(", ");
-    let updates: Vec<String> =
-        table.columns.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
+/// Rows come as one JSON array; PostgreSQL gives each value the type of its column. A row that is there is replaced, or
+/// the column `adds` is added to.
+pub(crate) fn upsert(name: &str, columns: &[&str], adds: Option<&str>) -> String {
+    let updates = updates(name, columns, adds);
+    let columns = columns.join(", ");
     format!(
         "insert into {name} ({columns}) select {columns} from json_populate_recordset(null::{name}, $1::json) \
-         on conflict (id) do update set {updates}",
-        name = table.name,
-        updates = updates.join(", "),
+         on conflict (id) do update set {updates}"
     )
+}
+
+/// What happens to a row that is there.
+pub(crate) fn updates(name: &str, columns: &[&str], adds: Option<&str>) -> String {
+    if let Some(column) = adds {
+        return format!("{column} = {name}.{column} + excluded.{column}");
+    }
+    let replace = |column: &&str| format!("{column} = excluded.{column}");
+    columns.iter().skip(1).map(replace).collect::<Vec<_>>().join(", ")
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::{
     append::{Append, Before, Named, Outcome, Plan, Questions, Seen, plan},
-    view::Table,
+    postgres::updates,
 };
 
 const HEAD: &str = "select position, hash from log_head where id = 1";
@@ -45,7 +45,10 @@ pub(crate) async fn commit(db: &SqlitePool, appends: &[Append]) -> Result<Vec<Ou
     insert_events(&mut tx, &plan).await?;
     keep_books(&mut tx, &plan).await?;
     for (table, rows) in &plan.rows {
-        sqlx::query(AssertSqlSafe(upsert(table))).bind(rows).execute(&mut *tx).await?;
+        sqlx::query(AssertSqlSafe(upsert(table.name, table.columns, None)))
+            .bind(rows)
+            .execute(&mut *tx)
+            .await?;
     }
     relink(&mut tx, &plan.links).await?;
     sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).execute(&mut *tx).await?;
@@ -164,9 +167,9 @@ async fn relink(tx: &mut Tx<'_>, named: &[&Named]) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Rows come as one JSON array; columns called `id` or `…_id` hold UUIDs as bytes.
-fn upsert(table: &Table) -> String {
-    let columns = table.columns.join(", ");
+/// Rows come as one JSON array; columns called `id` or `…_id` hold UUIDs as bytes. A row that is there is replaced, or
+/// the column `adds` is added to.
+pub(crate) fn upsert(name: &str, columns: &[&str], adds: Option<&str>) -> String {
     let value = |column: &&str| {
         if *column == "id" || column.ends_with("_id") {
             format!("unhex(replace(value->>'$.{column}', '-', ''))")
@@ -174,14 +177,12 @@ fn upsert(table: &Table) -> String {
             format!("value->>'$.{column}'")
         }
     };
-    let values: Vec<String> = table.columns.iter().map(value).collect();
-    let updates: Vec<String> =
-        table.columns.iter().skip(1).map(|column| format!("{column} = excluded.{column}")).collect();
+    let values: Vec<String> = columns.iter().map(value).collect();
+    let updates = updates(name, columns, adds);
+    let columns = columns.join(", ");
     format!(
         "insert into {name} ({columns}) select {values} from json_each($1) where true \
          on conflict (id) do update set {updates}",
-        name = table.name,
         values = values.join(", "),
-        updates = updates.join(", "),
     )
 }

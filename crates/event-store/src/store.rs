@@ -131,6 +131,14 @@ impl EventStore {
     pub fn head(&self) -> i64 {
         self.0.tail.head()
     }
+    /// Hears of every new position.
+    pub fn heads(&self) -> watch::Receiver<i64> {
+        self.0.tail.heads()
+    }
+    /// Whether the database was closed: the process is about to end.
+    pub fn is_closed(&self) -> bool {
+        self.0.pool.is_closed()
+    }
     /// Every event behind `after`, for ever.
     pub fn follow(&self, after: i64) -> impl Stream<Item = Result<Shared, Error>> + Send + use<> {
         self.0.tail.follow(after)
@@ -278,6 +286,13 @@ impl EventStore {
 
     pub(crate) fn remember<V: View>(&self, id: Uuid, loaded: Loaded<V>) {
         self.cache().put(id, Arc::new(loaded));
+    }
+    /// Every view, as the store was told of it.
+    pub(crate) fn catalogue(&self) -> &[Known] {
+        &self.0.catalogue
+    }
+    pub(crate) fn forget_all(&self) {
+        self.cache().clear();
     }
     pub(crate) fn forget(&self, id: Uuid) {
         self.cache().pop(&id);

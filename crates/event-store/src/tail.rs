@@ -36,6 +36,11 @@ impl Tail {
         tail
     }
 
+    /// Hears of every new position.
+    pub fn heads(&self) -> watch::Receiver<i64> {
+        self.head.clone()
+    }
+
     /// The position of the last event this process knows of.
     pub fn head(&self) -> i64 {
         *self.head.borrow()

@@ -5,7 +5,7 @@ use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 use zhixing_domain::{Aggregate, Fact, Id, Kind};
 
-use crate::Error;
+use crate::{Error, Recorded};
 
 /// What the log knows of an event beside its content.
 #[derive(Clone, Debug)]
@@ -54,6 +54,8 @@ pub trait View: Row {
     type Of: Aggregate;
     /// The column that names the object it belongs to: a task's `plan_id`.
     const PARENT: Option<&'static str> = None;
+    /// The table of the rows beside its own.
+    const ENTRIES: Option<&'static Table> = None;
 
     /// Whose row it is.
     fn id(&self) -> Id<Self::Of> {
@@ -124,11 +126,47 @@ pub struct Known {
     pub table: &'static Table,
     /// The column that names what it belongs to.
     pub parent: Option<&'static str>,
+    /// The table of its [`View::entries`].
+    pub entries: Option<&'static Table>,
+    /// Folds one stream anew.
+    pub(crate) folding: fn(Uuid) -> Box<dyn Folding>,
 }
 
 impl Known {
     /// What is to be known of `V`.
-    pub const fn of<V: View>() -> Self {
-        Self { kind: V::Of::KIND, table: V::TABLE, parent: V::PARENT }
+    pub fn of<V: View>() -> Self {
+        Self {
+            kind: V::Of::KIND,
+            table: V::TABLE,
+            parent: V::PARENT,
+            entries: V::ENTRIES,
+            folding: |id| Box::new(Fold::<V> { id: Id::new(id), row: None }),
+        }
+    }
+}
+
+/// A view row on its way through the events of one stream, without its type.
+pub(crate) trait Folding: Send {
+    /// Takes the next event; the rows beside its own that it adds.
+    fn apply(&mut self, event: &Recorded) -> Result<Vec<WriteRow>, Error>;
+    /// The row after the last event, and what it names.
+    fn finish(&self) -> Result<Option<(WriteRow, Vec<Link>)>, Error>;
+}
+
+struct Fold<V: View> {
+    id: Id<V::Of>,
+    row: Option<V>,
+}
+
+impl<V: View> Folding for Fold<V> {
+    fn apply(&mut self, event: &Recorded) -> Result<Vec<WriteRow>, Error> {
+        let meta =
+            Meta { id: self.id, version: event.version, actor: event.actor.clone(), at: event.recorded_at };
+        let typed = event.decode::<V::Of>()?;
+        self.row = V::project(self.row.take(), &typed, &meta);
+        V::entries(&typed, &meta)
+    }
+    fn finish(&self) -> Result<Option<(WriteRow, Vec<Link>)>, Error> {
+        self.row.as_ref().map(|row| Ok((WriteRow::of(row)?, row.links()))).transpose()
     }
 }

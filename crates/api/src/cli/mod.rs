@@ -1,6 +1,7 @@
 //! The commands of `zhixing`.
 mod health;
 mod import;
+mod rebuild;
 mod screen;
 mod serve;
 
@@ -54,6 +55,19 @@ enum Command {
     Migrate,
     /// Recompute the hash chain over the whole log and name the first bad position
     Verify,
+    /// Build views and projections anew from the log and compare them with the ones that serve
+    #[command(after_help = "Examples:
+  zhixing rebuild                    compare every view and projection with the log
+  zhixing rebuild --apply            and mend what differs
+  zhixing rebuild TASK timeline      only these")]
+    Rebuild {
+        /// Kinds of objects (UNIT, PLAN …) or names of projections (timeline …); all when left out
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Put the new rows in the place of those that differ
+        #[arg(long)]
+        apply: bool,
+    },
     /// Ask a running service whether it is ready; exit status 0 when it is
     Health {
         /// The address to ask
@@ -124,6 +138,7 @@ pub async fn run() -> Result<(), Failure> {
             Ok(())
         }
         Command::Verify => verify(&open(&settings).await?).await,
+        Command::Rebuild { names, apply } => rebuild::rebuild(&open(&settings).await?, &names, apply).await,
         Command::Health { url } => health::ask(&url).await,
     }
 }

@@ -20,7 +20,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
-    let router = server::router(&store, &settings, stopped.clone())
+    let service = server::Service::start(store).await?;
+    let router = server::router(&service, &settings, stopped.clone())
         .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);
     welcome(&settings, address);
@@ -41,7 +42,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
     }
-    store.pool().close().await;
+    service.stop().await;
     Ok(())
 }
 

@@ -11,10 +11,13 @@ use super::{
     connection::{By, Holds, Narrow, Paging, page},
     context::Ask,
     error,
+    event::Position,
     indicator::Indicator,
     plan::Plan,
+    projection,
     task::Task,
 };
+use crate::projections::plan_progress::{self, TaskCount};
 
 /// How many tasks stand somewhere.
 #[derive(Clone, Debug, SimpleObject)]
@@ -37,6 +40,8 @@ pub struct LightCount {
 /// How a plan is doing today.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Cockpit {
+    /// Everything up to here is in it.
+    pub position: Position,
     /// The date in China that it is about.
     pub today: Date,
     /// The phase that today lies in, by its dates.
@@ -56,21 +61,24 @@ pub struct Cockpit {
 /// Most indicators of one plan that are counted; an import takes no more.
 const MOST_INDICATORS: u64 = 5_000;
 const NEXT: i32 = 10;
+/// More than a task has states.
+const MOST_STATES: u64 = 100;
 
 impl Cockpit {
     /// The cockpit of this plan.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn of(ctx: &Context<'_>, plan: &Plan) -> Result<Self> {
+    pub async fn of(ctx: &Context<'_>, plan: &Plan, at_least: Option<Position>) -> Result<Self> {
         let today = Date::of(ctx.store().clock().now());
         let pool = ctx.store().pool();
         let of_plan = || Condition::all().has("plan_id", Some(plan.life.id));
         let open = || of_plan().add(Expr::col("status").is_not_in(Kind::Task.lifecycle().finals));
 
-        let counts = pool.tally::<Task>("status", of_plan()).await.map_err(error::fault)?;
+        let position = projection::reach(ctx, plan_progress::NAME, at_least).await?;
+        let counts: Vec<TaskCount> = pool.all(of_plan(), MOST_STATES).await.map_err(error::fault)?;
         let count = |status: &TaskStatus| {
-            counts.iter().find(|(word, _)| word == status.as_str()).map_or(0, |(_, n)| *n)
+            counts.iter().find(|count| count.status == status.as_str()).map_or(0, |count| count.tasks)
         };
         let tasks_by_status = TaskStatus::ALL
             .iter()
@@ -92,6 +100,7 @@ impl Cockpit {
         let paging = Paging { first: Some(NEXT), ..Paging::default() };
         let next = page::<Task>(ctx, coming, By::nullable("due_on", Holds::Date), paging).await?;
         Ok(Self {
+            position,
             today,
             phase: plan.phases.iter().find(|phase| phase.from <= today && today <= phase.to).cloned(),
             remaining_days: plan.period_end.days_since(today),

@@ -95,6 +95,8 @@ pub enum Holds {
     Text,
     /// Dates.
     Date,
+    /// Whole numbers.
+    Number,
     /// The primary key.
     Key,
 }
@@ -150,6 +152,9 @@ impl By {
             (Holds::Key, _) => None,
             (_, serde_json::Value::Null) if self.sort.nullable => None,
             (Holds::Text, serde_json::Value::String(text)) if !text.contains('\0') => Some(text.into()),
+            (Holds::Number, serde_json::Value::Number(number)) => {
+                Some(number.as_i64().ok_or_else(broken)?.into())
+            }
             (Holds::Date, serde_json::Value::String(text)) => {
                 Some(text.parse::<Date>().map_err(|_| broken())?.into())
             }

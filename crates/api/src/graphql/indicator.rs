@@ -94,6 +94,7 @@ impl Indicator {
 
 impl Fold for Indicator {
     type Of = Domain;
+    const ENTRIES: Option<&'static Table> = Some(Measurement::TABLE);
 
     fn born(event: &Event, life: Life<Domain>) -> Option<Self> {
         let Event::Defined(definition) = event else { return None };

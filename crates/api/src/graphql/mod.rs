@@ -7,11 +7,12 @@ pub mod context;
 pub mod error;
 pub mod event;
 pub mod node;
+pub mod projection;
 pub mod region;
 pub mod view;
 
 use async_graphql::{MergedObject, SDLExportOptions, Schema, ValidationMode};
-use zhixing_event_store::{EventStore, view::Known};
+use zhixing_event_store::{EventStore, Projector, view::Known};
 
 /// One line for each kind of object.
 macro_rules! kinds {
@@ -20,11 +21,11 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries, projection::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations),+);
+        pub struct Mutation($($module::Mutations,)+ projection::Mutations);
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {
@@ -45,8 +46,8 @@ fn build() -> async_graphql::SchemaBuilder<Query, Mutation, event::Subscriptions
 }
 
 /// The schema over this store.
-pub fn schema(store: EventStore) -> Api {
-    build().data(store).finish()
+pub fn schema(store: EventStore, projector: Projector) -> Api {
+    build().data(store).data(projector).finish()
 }
 
 /// The schema as text, sorted, so that its history is readable.

@@ -18,6 +18,7 @@ use super::{
     command::mutations,
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
+    event::Position,
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
     region::Region,
     task::{self, TaskConnection, TaskOrder, TaskWhere},
@@ -196,8 +197,13 @@ impl Plan {
         }
     }
     /// How the plan is doing today.
-    async fn cockpit(&self, ctx: &Context<'_>) -> Result<Cockpit> {
-        Cockpit::of(ctx, self).await
+    async fn cockpit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Wait until everything up to this position is in; the end of the log when left out.")]
+        at_least: Option<Position>,
+    ) -> Result<Cockpit> {
+        Cockpit::of(ctx, self, at_least).await
     }
     /// Its tasks, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::borrow::Cow;
 use uuid::Uuid;
 use zhixing_domain::{Aggregate, Viewer, id::Key};
-use zhixing_event_store::{Error, Link, Meta, Row, View, store::AsOf, view::WriteRow};
+use zhixing_event_store::{Error, Link, Meta, Row, Table, View, store::AsOf, view::WriteRow};
 
 use super::{
     action::{Action, actions_of},
@@ -135,6 +135,8 @@ macro_rules! view {
         impl zhixing_event_store::View for $name {
             type Of = $of;
             $(const PARENT: Option<&'static str> = Some($parent);)?
+            const ENTRIES: Option<&'static zhixing_event_store::Table> =
+                <Self as $crate::graphql::view::Fold>::ENTRIES;
             fn version(&self) -> i64 {
                 self.life.version
             }
@@ -199,6 +201,8 @@ pub(crate) use view;
 pub trait Fold: Sized {
     /// The aggregate whose life it tells.
     type Of: Aggregate;
+    /// The table of the rows beside its own.
+    const ENTRIES: Option<&'static Table> = None;
     /// The row that the first event makes; `None` when it is not a first event.
     fn born(event: &<Self::Of as Aggregate>::Event, life: Life<Self::Of>) -> Option<Self>;
     /// What every event, the first too, changes in the row. The status is set already.

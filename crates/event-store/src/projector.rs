@@ -1,0 +1,699 @@
+//! Runs projections: in batches, with the checkpoint in the transaction of the rows, one process at a time.
+//!
+//! Whoever writes holds a lease and the latest token. Every batch moves the checkpoint only if the token is still the
+//! latest, inside its transaction: a process that slept past its lease writes nothing.
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use serde_json::Value;
+use sqlx::AssertSqlSafe;
+use tokio::{sync::watch, task::JoinHandle};
+use uuid::Uuid;
+use zhixing_domain::{Fact, Kind};
+
+use crate::{
+    Error, EventStore, Pool, Recorded,
+    pool::{on, transaction},
+    projection::{Projected, Projection, Write},
+};
+
+/// Events taken in one transaction.
+const BATCH: u32 = 500;
+/// How long a process may be silent before another takes over.
+const LEASE: Duration = Duration::from_secs(10);
+/// How often an idle owner says that it is there, and others look whether it still is.
+const BEAT: Duration = Duration::from_secs(3);
+/// How long after a failing database it is tried again.
+const PAUSE: Duration = Duration::from_millis(500);
+/// How often a waiting reader looks at a projection that another process runs.
+const LOOK: Duration = Duration::from_millis(15);
+
+/// How far a projection has come.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Progress {
+    /// Its name.
+    pub name: String,
+    /// Which build of it.
+    pub generation: i32,
+    /// Version of its form.
+    pub version: i32,
+    /// `WARMING` beside an older build, or `ACTIVE`.
+    pub state: String,
+    /// Everything up to here is in it.
+    pub position: i64,
+    /// When it last moved, in microseconds since 1970.
+    pub progressed_at: i64,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+    /// How many events it could not take.
+    pub parked: i64,
+}
+
+/// An event that a projection could not take.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Parked {
+    /// Where it stands.
+    pub position: i64,
+    /// Why not.
+    pub error: String,
+    /// How often it was tried.
+    pub attempts: i32,
+}
+
+/// How two builds of a projection differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The table.
+    pub table: &'static str,
+    /// Rows that only the old build has, or has otherwise.
+    pub only_before: i64,
+    /// Rows that only the new build has, or has otherwise.
+    pub only_after: i64,
+}
+
+/// The projections of a process.
+#[derive(Clone)]
+pub struct Projector {
+    store: EventStore,
+    running: Arc<Vec<Running>>,
+    /// Names this process among those that share the database.
+    owner: Arc<str>,
+    /// A build appeared or was replaced.
+    changed: watch::Sender<u64>,
+}
+
+struct Running {
+    projection: Arc<dyn Projection>,
+    /// Position reached by this process; what others reach stands in the database.
+    reached: watch::Sender<i64>,
+}
+
+impl std::fmt::Debug for Projector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names: Vec<&str> = self.running.iter().map(|running| running.projection.name()).collect();
+        f.debug_struct("Projector").field("projections", &names).finish_non_exhaustive()
+    }
+}
+
+const PROGRESS: &str = "select p.name, p.generation, p.version, p.state, p.position, p.progressed_at, p.last_error, \
+     (select count(*) from parked_events e where e.name = p.name and e.generation = p.generation) as parked \
+     from projections p order by p.name, p.generation";
+const LEASED: &str = "update projections set token = token + 1, owner = $1, lease_until = $2 \
+     where name = $3 and generation = $4 and (lease_until < $5 or owner = $1) returning token, position, state";
+const FENCE: &str = "update projections set position = $1, lease_until = $2, progressed_at = $3, last_error = null \
+     where name = $4 and generation = $5 and token = $6 and position = $7 returning state";
+const BEATEN: &str = "update projections set lease_until = $1 where name = $2 and generation = $3 and token = $4 returning state";
+const DROP: &str = "delete from projections where name = $1 and generation = $2";
+const DROP_PARKED: &str = "delete from parked_events where name = $1 and generation = $2";
+const RELEASED: &str = "update projections set lease_until = 0 where owner = $1";
+const FAILED: &str =
+    "update projections set last_error = $1 where name = $2 and generation = $3 and token = $4";
+const PARK: &str = "insert into parked_events (name, generation, position, error, attempts, parked_at) \
+     values ($1, $2, $3, $4, 1, $5) on conflict (name, generation, position) \
+     do update set error = excluded.error, attempts = parked_events.attempts + 1";
+
+impl Projector {
+    /// Makes the tables of new projections and starts all of them. They run until the process ends.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start(store: EventStore, projections: Vec<Arc<dyn Projection>>) -> Result<Self, Error> {
+        let owner: Arc<str> = store.clock().new_id().to_string().into();
+        let running = projections
+            .into_iter()
+            .map(|projection| Running { projection, reached: watch::Sender::new(0) })
+            .collect();
+        let projector = Self { store, running: Arc::new(running), owner, changed: watch::Sender::new(0) };
+        for at in 0..projector.running.len() {
+            let projection = projector.running[at].projection.clone();
+            let builds = projector.builds(projection.name()).await?;
+            if !builds.iter().any(|build| build.version == projection.version()) {
+                let generation = builds.iter().map(|build| build.generation).max().unwrap_or(0) + 1;
+                let state = if builds.is_empty() { ACTIVE } else { WARMING };
+                projector.create(projection.as_ref(), generation, state).await?;
+            }
+            tokio::spawn(projector.clone().run(at));
+        }
+        Ok(projector)
+    }
+
+    /// How far every build of every projection has come.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn progress(&self) -> Result<Vec<Progress>, Error> {
+        Ok(on!(self.store.pool(), |db, _dialect| sqlx::query_as(PROGRESS).fetch_all(db).await?))
+    }
+
+    /// The events that the active build of a projection could not take, first to last, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn parked(&self, name: &str, limit: u32) -> Result<Vec<Parked>, Error> {
+        const SQL: &str = "select e.position, e.error, e.attempts from parked_events e join projections p \
+             on p.name = e.name and p.generation = e.generation and p.state = 'ACTIVE' \
+             where e.name = $1 order by e.position limit $2";
+        Ok(on!(self.store.pool(), |db, _dialect| {
+            sqlx::query_as(SQL).bind(name).bind(i64::from(limit)).fetch_all(db).await?
+        }))
+    }
+
+    /// Waits until everything up to `position` is in the projection, at most `patience`. The position reached.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn wait(&self, name: &str, position: i64, patience: Duration) -> Result<i64, Error> {
+        let Some(running) = self.running.iter().find(|running| running.projection.name() == name) else {
+            return Ok(0);
+        };
+        let mut local = running.reached.subscribe();
+        let until = tokio::time::Instant::now() + patience;
+        loop {
+            let reached = *local.borrow_and_update();
+            if reached >= position {
+                return Ok(reached);
+            }
+            let stored = self.active(name).await?.map_or(0, |build| build.position);
+            if stored >= position || tokio::time::Instant::now() >= until {
+                return Ok(stored);
+            }
+            let _ = tokio::time::timeout(LOOK, local.changed()).await;
+        }
+    }
+
+    async fn builds(&self, name: &str) -> Result<Vec<Progress>, Error> {
+        Ok(self.progress().await?.into_iter().filter(|build| build.name == name).collect())
+    }
+
+    async fn active(&self, name: &str) -> Result<Option<Progress>, Error> {
+        Ok(self.builds(name).await?.into_iter().find(|build| build.state == ACTIVE))
+    }
+
+    fn now(&self) -> i64 {
+        self.store.clock().now().timestamp_micros()
+    }
+    fn lease_end(&self) -> i64 {
+        self.now() + i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)
+    }
+
+    /// Makes the tables of a build and, for the first one, the names that readers use.
+    async fn create(&self, projection: &dyn Projection, generation: i32, state: &str) -> Result<(), Error> {
+        const INSERT: &str = "insert into projections (name, generation, version, state, position, token, lease_until, \
+             progressed_at) values ($1, $2, $3, $4, 0, 0, 0, $5) on conflict do nothing";
+        let now = self.now();
+        transaction!(self.store.pool(), |tx, _upsert| {
+            let made = sqlx::query(INSERT)
+                .bind(projection.name())
+                .bind(generation)
+                .bind(projection.version())
+                .bind(state)
+                .bind(now)
+                .execute(&mut *tx)
+                .await?;
+            // Another process that started at the same moment makes the tables.
+            if made.rows_affected() == 1 {
+                for table in projection.tables() {
+                    for sql in ddl(table, generation, state == ACTIVE) {
+                        sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+                    }
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Gives the leases back, so that another process need not wait for their end.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn stop(&self) -> Result<(), Error> {
+        transaction!(self.store.pool(), |tx, _upsert| {
+            sqlx::query(RELEASED).bind(&*self.owner).execute(&mut *tx).await?;
+        });
+        Ok(())
+    }
+
+    /// Sees to it that every build of one projection is written by one task of this process, while its lease lasts.
+    async fn run(self, at: usize) {
+        let name = self.running[at].projection.name();
+        let mut turns: HashMap<i32, JoinHandle<()>> = HashMap::new();
+        let mut changed = self.changed.subscribe();
+        while !self.store.is_closed() {
+            match self.builds(name).await {
+                Ok(builds) => {
+                    turns.retain(|_, turn| !turn.is_finished());
+                    let version = self.running[at].projection.version();
+                    // A build of another version belongs to another release of the program.
+                    for build in builds.into_iter().filter(|build| build.version == version) {
+                        let turn = || tokio::spawn(self.clone().turn(at, build.generation));
+                        turns.entry(build.generation).or_insert_with(turn);
+                    }
+                }
+                Err(error) => {
+                    tracing::warn!(%error, projection = name, "projections cannot be read: trying again");
+                }
+            }
+            let _ = tokio::time::timeout(BEAT, changed.changed()).await;
+        }
+    }
+
+    /// One turn at writing a build; what goes wrong is noted, and the next turn tries again.
+    async fn turn(self, at: usize, generation: i32) {
+        let projection = self.running[at].projection.clone();
+        let name = projection.name();
+        if let Err(error) = self.write_build(at, projection.as_ref(), generation).await {
+            tracing::warn!(%error, projection = name, generation, "a projection stopped: trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.changed.send_modify(|times| *times += 1);
+    }
+
+    /// Writes one build as long as this process holds its lease.
+    async fn write_build(
+        &self,
+        at: usize,
+        projection: &dyn Projection,
+        generation: i32,
+    ) -> Result<(), Error> {
+        let leased: Option<(i64, i64, String)> = transaction!(self.store.pool(), |tx, _upsert| {
+            sqlx::query_as(LEASED)
+                .bind(&*self.owner)
+                .bind(self.lease_end())
+                .bind(projection.name())
+                .bind(generation)
+                .bind(self.now())
+                .fetch_optional(&mut *tx)
+                .await?
+        });
+        let Some((token, mut position, mut state)) = leased else {
+            tokio::time::sleep(BEAT).await;
+            return Ok(());
+        };
+        let mut head = self.store.heads();
+        let build = Build { projection, generation, token };
+        while !self.store.is_closed() {
+            if state == ACTIVE {
+                self.running[at].reached.send_if_modified(|reached| {
+                    let moved = position > *reached;
+                    *reached = position.max(*reached);
+                    moved
+                });
+            }
+            head.borrow_and_update();
+            let page = self.store.pool().read_log(position, BATCH).await?;
+            let moved = if page.is_empty() {
+                match tokio::time::timeout(BEAT, head.changed()).await {
+                    Ok(_) => continue,
+                    Err(_) => self.beat(&build).await,
+                }
+            } else {
+                self.batch(&build, position, &page).await
+            };
+            match moved {
+                // Another process holds the token now, or the build was replaced.
+                Ok(None) => return Ok(()),
+                Ok(Some(now)) => state = now,
+                Err(error) => {
+                    self.note(&build, &error).await?;
+                    return Err(error);
+                }
+            }
+            position = page.last().map_or(position, |event| event.position);
+        }
+        Ok(())
+    }
+
+    /// Says that the owner is still there. The state of the build; `None` when the token is no longer the latest.
+    async fn beat(&self, build: &Build<'_>) -> Result<Option<String>, Error> {
+        Ok(transaction!(self.store.pool(), |tx, _upsert| {
+            sqlx::query_scalar(BEATEN)
+                .bind(self.lease_end())
+                .bind(build.projection.name())
+                .bind(build.generation)
+                .bind(build.token)
+                .fetch_optional(&mut *tx)
+                .await?
+        }))
+    }
+
+    async fn note(&self, build: &Build<'_>, error: &Error) -> Result<(), Error> {
+        transaction!(self.store.pool(), |tx, _upsert| {
+            sqlx::query(FAILED)
+                .bind(error.to_string())
+                .bind(build.projection.name())
+                .bind(build.generation)
+                .bind(build.token)
+                .execute(&mut *tx)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Takes a batch: rows, parked events and checkpoint in one transaction. The state of the build; `None` when the token
+    /// is no longer the latest, and then nothing was written.
+    async fn batch(
+        &self,
+        build: &Build<'_>,
+        position: i64,
+        page: &[Recorded],
+    ) -> Result<Option<String>, Error> {
+        let facts = self.facts(page).await?;
+        let mut rows = Rows::default();
+        let mut parked = Vec::new();
+        for event in page {
+            match build.projection.project(event, facts.get(&event.stream_id)) {
+                Ok(writes) => rows.extend(writes),
+                Err(error) => parked.push((event.position, error)),
+            }
+        }
+        let last = page.last().map_or(position, |event| event.position);
+        let statements = rows.statements(build);
+        let now = self.now();
+        Ok(transaction!(self.store.pool(), |tx, upsert| {
+            let state: Option<String> = sqlx::query_scalar(FENCE)
+                .bind(last)
+                .bind(self.lease_end())
+                .bind(now)
+                .bind(build.projection.name())
+                .bind(build.generation)
+                .bind(build.token)
+                .bind(position)
+                .fetch_optional(&mut *tx)
+                .await?;
+            if state.is_some() {
+                for (name, columns, adds, json) in &statements {
+                    let sql = upsert(name, columns, *adds);
+                    sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut *tx).await?;
+                }
+                for (position, error) in &parked {
+                    tracing::error!(
+                        projection = build.projection.name(),
+                        position,
+                        error,
+                        "an event was parked"
+                    );
+                    sqlx::query(PARK)
+                        .bind(build.projection.name())
+                        .bind(build.generation)
+                        .bind(position)
+                        .bind(error)
+                        .bind(now)
+                        .execute(&mut *tx)
+                        .await?;
+                }
+            }
+            state
+        }))
+    }
+
+    /// What the views know of the subjects of a page.
+    async fn facts(&self, page: &[Recorded]) -> Result<HashMap<Uuid, Fact>, Error> {
+        let mut ids: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
+        for event in page {
+            let of_kind = ids.entry(event.kind).or_default();
+            if !of_kind.contains(&event.stream_id) {
+                of_kind.push(event.stream_id);
+            }
+        }
+        let mut facts = HashMap::new();
+        for (kind, ids) in ids {
+            facts.extend(self.store.facts(kind, &ids).await?.into_iter().map(|fact| (fact.id, fact)));
+        }
+        Ok(facts)
+    }
+
+    /// Tries the parked events of the active build again; how many remain.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn retry(&self, name: &str) -> Result<i64, Error> {
+        const UNPARK: &str =
+            "delete from parked_events where name = $1 and generation = $2 and position = $3";
+        const MOST: u32 = 10_000;
+        let (Some(running), Some(active)) =
+            (self.running.iter().find(|running| running.projection.name() == name), self.active(name).await?)
+        else {
+            return Ok(0);
+        };
+        let build =
+            Build { projection: running.projection.as_ref(), generation: active.generation, token: 0 };
+        let mut remaining = 0;
+        for parked in self.parked(name, MOST).await? {
+            let page = self.store.pool().read_log(parked.position - 1, 1).await?;
+            let facts = self.facts(&page).await?;
+            let Some(event) = page.first() else { continue };
+            let now = self.now();
+            match build.projection.project(event, facts.get(&event.stream_id)) {
+                Ok(writes) => {
+                    let mut rows = Rows::default();
+                    rows.extend(writes);
+                    let statements = rows.statements(&build);
+                    transaction!(self.store.pool(), |tx, upsert| {
+                        let taken = sqlx::query(UNPARK)
+                            .bind(name)
+                            .bind(build.generation)
+                            .bind(parked.position)
+                            .execute(&mut *tx)
+                            .await?;
+                        // Somebody else may have tried at the same moment: it is taken once.
+                        if taken.rows_affected() == 1 {
+                            for (table, columns, adds, json) in &statements {
+                                let sql = upsert(table, columns, *adds);
+                                sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut *tx).await?;
+                            }
+                        }
+                    });
+                }
+                Err(error) => {
+                    remaining += 1;
+                    transaction!(self.store.pool(), |tx, _upsert| {
+                        sqlx::query(PARK)
+                            .bind(name)
+                            .bind(build.generation)
+                            .bind(parked.position)
+                            .bind(&error)
+                            .bind(now)
+                            .execute(&mut *tx)
+                            .await?;
+                    });
+                }
+            }
+        }
+        Ok(remaining)
+    }
+
+    /// Begins to build a projection anew beside the one that serves. Commands and readers go on. Its generation.
+    ///
+    /// # Errors
+    /// When there is no such projection or the database fails.
+    pub async fn rebuild(&self, name: &str) -> Result<i32, Error> {
+        let running = self.named(name)?;
+        let builds = self.builds(name).await?;
+        if let Some(warming) = builds.iter().find(|build| build.state == WARMING) {
+            return Ok(warming.generation);
+        }
+        let generation = builds.iter().map(|build| build.generation).max().unwrap_or(0) + 1;
+        self.create(running.projection.as_ref(), generation, WARMING).await?;
+        self.changed.send_modify(|times| *times += 1);
+        Ok(generation)
+    }
+
+    /// How the build that warms up differs from the one that serves, table by table.
+    ///
+    /// # Errors
+    /// When there is nothing to compare or the database fails.
+    pub async fn difference(&self, name: &str) -> Result<Vec<Difference>, Error> {
+        let projection = self.named(name)?.projection.clone();
+        let (active, warming) = self.pair(name).await?;
+        let mut differences = Vec::new();
+        for table in projection.tables() {
+            let columns = table.table.columns.join(", ");
+            let missing = |from: i32, to: i32| {
+                format!(
+                    "select count(*) from (select {columns} from {} except select {columns} from {}) as missing",
+                    table.name_of(from),
+                    table.name_of(to)
+                )
+            };
+            let (before, after) = (missing(active, warming), missing(warming, active));
+            let (only_before, only_after) = on!(self.store.pool(), |db, _dialect| {
+                let before = sqlx::query_scalar(AssertSqlSafe(before)).fetch_one(db).await?;
+                (before, sqlx::query_scalar(AssertSqlSafe(after)).fetch_one(db).await?)
+            });
+            differences.push(Difference { table: table.table.name, only_before, only_after });
+        }
+        Ok(differences)
+    }
+
+    /// Puts the build that warms up in the place of the one that serves, in one transaction, and drops the old one.
+    ///
+    /// # Errors
+    /// When there is no such build, it lags behind the one that serves, or the database fails.
+    pub async fn switch(&self, name: &str) -> Result<(), Error> {
+        const CAUGHT_UP: &str = "select count(*) from projections a, projections w where a.name = $1 and w.name = $1 \
+             and a.generation = $2 and w.generation = $3 and w.position >= a.position";
+        const ACTIVATE: &str = "update projections set state = 'ACTIVE' where name = $1 and generation = $2";
+        let projection = self.named(name)?.projection.clone();
+        let (active, warming) = self.pair(name).await?;
+        let caught_up = transaction!(self.store.pool(), |tx, _upsert| {
+            let caught_up: i64 = sqlx::query_scalar(CAUGHT_UP)
+                .bind(name)
+                .bind(active)
+                .bind(warming)
+                .fetch_one(&mut *tx)
+                .await?;
+            if caught_up == 1 {
+                for sql in [DROP, DROP_PARKED] {
+                    sqlx::query(sql).bind(name).bind(active).execute(&mut *tx).await?;
+                }
+                sqlx::query(ACTIVATE).bind(name).bind(warming).execute(&mut *tx).await?;
+                for table in projection.tables() {
+                    for sql in swap(table, active, warming) {
+                        sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+                    }
+                }
+            }
+            caught_up
+        });
+        if caught_up != 1 {
+            return Err(Error::NotReady { projection: name.to_owned() });
+        }
+        self.changed.send_modify(|times| *times += 1);
+        Ok(())
+    }
+
+    /// Ends a rebuild: switches to the new build, or drops it.
+    ///
+    /// # Errors
+    /// When there is no new build, it lags behind the one that serves, or the database fails.
+    pub async fn settle(&self, name: &str, switch: bool) -> Result<(), Error> {
+        if switch {
+            return self.switch(name).await;
+        }
+        let projection = self.named(name)?.projection.clone();
+        let (_, warming) = self.pair(name).await?;
+        transaction!(self.store.pool(), |tx, _upsert| {
+            for sql in [DROP, DROP_PARKED] {
+                sqlx::query(sql).bind(name).bind(warming).execute(&mut *tx).await?;
+            }
+            for table in projection.tables() {
+                let sql = format!("drop table {}", table.name_of(warming));
+                sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
+            }
+        });
+        self.changed.send_modify(|times| *times += 1);
+        Ok(())
+    }
+
+    fn named(&self, name: &str) -> Result<&Running, Error> {
+        let found = self.running.iter().find(|running| running.projection.name() == name);
+        found.ok_or_else(|| Error::NotReady { projection: name.to_owned() })
+    }
+
+    async fn pair(&self, name: &str) -> Result<(i32, i32), Error> {
+        let builds = self.builds(name).await?;
+        let of = |state: &str| builds.iter().find(|build| build.state == state).map(|build| build.generation);
+        of(ACTIVE).zip(of(WARMING)).ok_or_else(|| Error::NotReady { projection: name.to_owned() })
+    }
+}
+
+const ACTIVE: &str = "ACTIVE";
+const WARMING: &str = "WARMING";
+
+/// One build of one projection, and the right to write it.
+struct Build<'p> {
+    projection: &'p dyn Projection,
+    generation: i32,
+    token: i64,
+}
+
+fn ddl(table: &Projected, generation: i32, first: bool) -> Vec<String> {
+    let name = table.name_of(generation);
+    let mut statements = vec![format!("create table {name} ({})", table.columns)];
+    for (at, columns) in table.indexes.iter().enumerate() {
+        statements.push(format!("create index {name}_{at} on {name} ({columns})"));
+    }
+    if first {
+        statements.push(format!("create view {} as select * from {name}", table.table.name));
+    }
+    statements
+}
+
+fn swap(table: &Projected, old: i32, new: i32) -> [String; 3] {
+    let name = table.table.name;
+    [
+        format!("drop view {name}"),
+        format!("create view {name} as select * from {}", table.name_of(new)),
+        format!("drop table {}", table.name_of(old)),
+    ]
+}
+
+/// The rows of a batch, each written once: a later `Put` takes the place of an earlier one, `Add`s add up.
+#[derive(Default)]
+struct Rows {
+    put: BTreeMap<&'static str, BTreeMap<Uuid, Columns>>,
+    /// By table and column that is added to.
+    add: BTreeMap<(&'static str, &'static str), Sums>,
+}
+
+type Sums = BTreeMap<Uuid, (Columns, i64)>;
+
+type Columns = serde_json::Map<String, Value>;
+
+/// Table, columns, the column that is added to, rows as a JSON array.
+type Statement = (String, &'static [&'static str], Option<&'static str>, String);
+
+impl Rows {
+    fn extend(&mut self, writes: Vec<Write>) {
+        for write in writes {
+            self.take(write);
+        }
+    }
+
+    fn take(&mut self, write: Write) {
+        match write {
+            Write::Put { table, key, row } => {
+                self.put.entry(table).or_default().insert(key, row);
+            }
+            Write::Add { table, key, row, column, by } => {
+                let entry = self.add.entry((table, column)).or_default().entry(key).or_insert((row, 0));
+                entry.1 += by;
+            }
+        }
+    }
+
+    fn statements(self, build: &Build<'_>) -> Vec<Statement> {
+        let target = |name: &str| {
+            let table = build.projection.tables().iter().find(|table| table.table.name == name)?;
+            Some((table.name_of(build.generation), table.table.columns))
+        };
+        let mut statements = Vec::new();
+        for (table, rows) in self.put {
+            let Some((name, columns)) = target(table) else { continue };
+            let rows: Vec<Value> = rows.into_values().map(Value::Object).collect();
+            statements.push((name, columns, None, Value::Array(rows).to_string()));
+        }
+        for ((table, column), rows) in self.add {
+            let Some((name, columns)) = target(table) else { continue };
+            let rows = rows.into_values().map(|(mut row, by)| {
+                row.insert(column.to_owned(), by.into());
+                Value::Object(row)
+            });
+            statements.push((name, columns, Some(column), Value::Array(rows.collect()).to_string()));
+        }
+        statements
+    }
+}
+
+impl Pool {
+    /// Whether the pool was closed.
+    pub(crate) fn is_closed(&self) -> bool {
+        match self {
+            Self::Postgres(db) => db.is_closed(),
+            Self::Sqlite { writer, .. } => writer.is_closed(),
+        }
+    }
+}
