@@ -1,6 +1,7 @@
 //! What goes back to the client, whatever the transport: well-formed, and nothing of our insides in it.
 
 use super::error;
+use super::guard::Order;
 use async_graphql::{PathSegment, Response, ServerError, Value};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -37,12 +38,12 @@ impl Reply {
     }
 
     /// What the executor answered.
-    pub(super) fn of(response: Response, request_id: &str) -> Self {
+    pub(super) fn of(response: Response, order: &Order, request_id: &str) -> Self {
         // The executor says null where nothing ran; its errors about the request as a whole have no path.
         let refused =
             response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty());
         let errors = response.errors.into_iter().map(|error| clean(error, request_id)).collect();
-        let data = (!refused).then_some(response.data);
+        let data = (!refused).then(|| order.arrange(response.data));
         Self { errors, data, extensions: response.extensions, fault: None, headers: response.http_headers }
     }
 

@@ -8,9 +8,12 @@
 mod coerce;
 mod document;
 mod lexer;
+mod order;
 mod overlap;
 mod rules;
 mod schema;
+
+pub(super) use order::Order;
 
 use super::{Limits, error};
 use async_graphql::parser::types::{
@@ -59,6 +62,8 @@ pub struct Checked {
     pub cost: u64,
     /// Its deepest field.
     pub depth: u64,
+    /// In which order the answer's fields stand.
+    pub(super) order: Order,
     document: ExecutableDocument,
     variables: Variables,
 }
@@ -109,6 +114,7 @@ impl Guard {
             operation_name: name.map(ToString::to_string),
             cost: measure.cost,
             depth: measure.depth,
+            order: Order::of(&document, &operation.node.selection_set.node),
             document: document::hand_over(&document, operation, &variables),
             variables,
         })
