@@ -136,7 +136,9 @@ pub struct Stamp {
 }
 
 /// A consistency boundary. `Self` is the *decision state*: only what `decide` needs to know.
-pub trait Aggregate: Default + Clone + std::fmt::Debug + Send + Sync + 'static {
+pub trait Aggregate:
+    Default + Clone + std::fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// Names the streams of this aggregate; never changes once stored.
     const KIND: Kind;
     /// Where it can stand.

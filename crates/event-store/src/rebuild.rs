@@ -268,6 +268,10 @@ impl EventStore {
                         }
                     }
                 }
+                if apply {
+                    // Snapshots hold nothing that the log does not: they are kept anew when they are needed.
+                    sqlx::query("delete from snapshots").execute(&mut *tx).await?;
+                }
             }
             settled
         });

@@ -14,13 +14,15 @@ use sha2::{Digest, Sha256};
 use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Clock, Command, Fact, Id, Kind, RegionCode, Rejection, Viewer};
+use zhixing_domain::{
+    Aggregate, Clock, Command, Fact, Id, Kind, RegionCode, Rejection, Viewer, aggregate::Stamp,
+};
 
 use crate::{
     Error, Meta, Pool, Recorded, View, Work,
     append::{CommandKey, Refusal, Seen, Writer},
     event::{COLUMNS, Shared},
-    pool::on,
+    pool::{on, transaction},
     tail::Tail,
     view::Known,
     work::{Loaded, share},
@@ -87,6 +89,10 @@ const CACHED: usize = 20_000;
 const TURNS: usize = 256;
 /// How often a command is decided anew because a rival of another process came first.
 const TRIES: usize = 20;
+/// Events behind a snapshot, or the beginning, after which a new one is kept.
+const SNAPSHOT_EVERY: i64 = 500;
+/// Snapshots belong to one release: another may remember something else.
+const RELEASE: &str = env!("CARGO_PKG_VERSION");
 /// Events read at once when a stream is folded.
 const PAGE: u32 = 1_000;
 /// Most characters of a command id.
@@ -252,11 +258,63 @@ impl EventStore {
         if let Some(loaded) = cached.as_deref().and_then(|loaded| loaded.downcast_ref::<Loaded<V>>()) {
             return Ok(loaded.clone());
         }
-        let loaded = self.fold::<V>(id, None).await?;
+        let loaded = match self.load_snapshot::<V>(id).await? {
+            Some(loaded) => loaded,
+            None => self.fold::<V>(id, None).await?,
+        };
         if loaded.version > 0 {
             self.remember::<V>(id.uuid(), Loaded { cached: true, ..loaded.clone() });
         }
         Ok(loaded)
+    }
+
+    /// The aggregate from its snapshot, the events since and its view row; `None` without a snapshot of this release.
+    async fn load_snapshot<V: View>(&self, id: Id<V::Of>) -> Result<Option<Loaded<V>>, Error> {
+        const SNAPSHOT: &str = "select version, state from snapshots where id = $1 and release = $2";
+        let found: Option<(i64, String)> = on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_as(SNAPSHOT).bind(id.uuid()).bind(RELEASE).fetch_optional(db).await?
+        });
+        let Some((version, state)) = found else { return Ok(None) };
+        let Ok(state) = serde_json::from_str::<V::Of>(&state) else { return Ok(None) };
+        let mut loaded = Loaded::<V> { version, state, row: None, cached: false };
+        loop {
+            let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
+            for event in &page {
+                let stamp = Stamp { actor: event.actor.clone(), at: event.recorded_at };
+                loaded.state.evolve(&event.decode::<V::Of>()?, &stamp);
+                loaded.version = event.version;
+            }
+            if page.len() < PAGE as usize {
+                break;
+            }
+        }
+        // The row is written with the events, so it tells the same version, unless somebody wrote in between.
+        let row = self.0.pool.many::<V>(&[id.uuid()]).await?.pop();
+        loaded.row = row.filter(|row| row.version() == loaded.version);
+        if loaded.version - version >= SNAPSHOT_EVERY {
+            self.snapshot(id, &loaded);
+        }
+        Ok(loaded.row.is_some().then_some(loaded))
+    }
+
+    /// Keeps the decision state of a long stream. It may fail: it only saves time.
+    fn snapshot<V: View>(&self, id: Id<V::Of>, loaded: &Loaded<V>) {
+        const KEEP: &str = "insert into snapshots (id, version, release, state) values ($1, $2, $3, $4) \
+             on conflict (id) do update set version = excluded.version, release = excluded.release, state = excluded.state";
+        let Ok(state) = serde_json::to_string(&loaded.state) else { return };
+        let (store, version) = (self.clone(), loaded.version);
+        tokio::spawn(async move {
+            let keep = async {
+                transaction!(&store.0.pool, |tx, _upsert| {
+                    let keep = sqlx::query(KEEP).bind(id.uuid()).bind(version).bind(RELEASE).bind(state);
+                    keep.execute(&mut *tx).await?;
+                });
+                Ok::<(), Error>(())
+            };
+            if let Err(error) = keep.await {
+                tracing::debug!(%error, "a snapshot was not kept");
+            }
+        });
     }
 
     async fn fold<V: View>(&self, id: Id<V::Of>, until: Option<AsOf>) -> Result<Loaded<V>, Error> {
@@ -279,6 +337,9 @@ impl EventStore {
                 loaded.apply(&event.decode::<V::Of>()?, &meta);
             }
             if last {
+                if until.is_none() && loaded.version >= SNAPSHOT_EVERY {
+                    self.snapshot(id, &loaded);
+                }
                 return Ok(loaded);
             }
         }

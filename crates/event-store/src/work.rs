@@ -108,11 +108,10 @@ impl<'s> Work<'s> {
         let context = Context { viewer: self.viewer, now: self.now, facts: &facts };
         let events = loaded.state.handle(command, &context)?;
         for event in &events {
-            let recorded = self.record::<V>(id, &loaded, event)?;
+            let mut recorded = self.record::<V>(id, &loaded, event)?;
             let meta = Meta { id, version: recorded.version, actor: recorded.actor.clone(), at: self.now };
             let claims = loaded.state.claims(event);
             loaded.apply(event, &meta);
-            let mut recorded = recorded;
             recorded.status_to = loaded.state.status().map(|status| status.as_str().to_owned());
             recorded.region_code = loaded.row.as_ref().and_then(|row| row.fact().region);
             let entries = V::entries(event, &meta)?;

@@ -226,7 +226,7 @@ impl UnitEvent {
 }
 
 /// What a unit must remember to decide.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Unit {
     status: Option<UnitStatus>,
     kind: Option<UnitKind>,

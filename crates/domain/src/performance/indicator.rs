@@ -271,7 +271,7 @@ impl IndicatorEvent {
 }
 
 /// What an indicator must remember to decide.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Indicator {
     status: Option<IndicatorStatus>,
     region: Option<RegionCode>,

@@ -153,7 +153,7 @@ impl DataImportEvent {
 }
 
 /// What an import must remember to decide.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct DataImport {
     status: Option<DataImportStatus>,
     region: Option<RegionCode>,

@@ -363,7 +363,7 @@ impl PlanEvent {
 }
 
 /// What a plan must remember to decide.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     status: Option<PlanStatus>,
     region: Option<RegionCode>,

@@ -383,7 +383,7 @@ impl TaskEvent {
 }
 
 /// What a task must remember to decide.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Task {
     status: Option<TaskStatus>,
     region: Option<RegionCode>,
