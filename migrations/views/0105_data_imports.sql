@@ -14,6 +14,7 @@ create table data_imports (
     accepted    integer     not null,
     unchanged   integer     not null,
     repaired    jsonb        not null,
-    rejected    jsonb        not null
+    rejected    jsonb        not null,
+    readings    jsonb        not null
 );
 create index data_imports_of_plan on data_imports (plan_id, id);

@@ -67,7 +67,7 @@ pub struct Flags {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log: Option<String>,
     /// A file of settings (TOML) [default: zhixing.toml, when there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", env = "ZHIXING_CONFIG")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
 }
@@ -99,7 +99,7 @@ impl Settings {
             Some(file) => Toml::file_exact(file),
             None => Toml::file("zhixing.toml"),
         };
-        let environment = Env::prefixed("ZHIXING_").split("__");
+        let environment = Env::prefixed("ZHIXING_").ignore(&["config"]).split("__");
         let all = Figment::new().merge(file).merge(environment).merge(Serialized::defaults(flags));
         let settings: Self = all.extract().map_err(|error| ConfigError::Unreadable(Box::new(error)))?;
         if settings.development_tokens == Some(true) && !settings.listen.ip().is_loopback() {

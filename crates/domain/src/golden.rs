@@ -486,7 +486,13 @@ fn data_import_events() -> Vec<DataImportEvent> {
             reading: "2015-12-31".into(),
         }],
         rejected: vec![RowRejection { row: 7, field: "unit".into(), reason: "没有这个单位".into() }],
+        readings: vec![Repair {
+            row: 0,
+            field: "plan.issuedOn".into(),
+            found: "春".into(),
+            reading: "2011年春".into(),
+        }],
     };
-    let smooth = ImportData { repaired: vec![], rejected: vec![], ..import.clone() };
+    let smooth = ImportData { repaired: vec![], rejected: vec![], readings: vec![], ..import.clone() };
     vec![DataImportEvent::Completed(import), DataImportEvent::Completed(smooth)]
 }

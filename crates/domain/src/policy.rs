@@ -61,7 +61,7 @@ impl Viewer {
             method: AuthenticationMethod::System,
         }
     }
-    /// Whether they work for the government and so see what is not public.
+    /// Whether they work for the government, as people or as connected systems, and so see what is not public.
     pub fn is_official(&self) -> bool {
         self.roles.iter().any(|role| !matches!(role, Role::Public | Role::Enterprise))
     }

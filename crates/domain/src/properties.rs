@@ -636,8 +636,9 @@ fn data_import_commands() -> BoxedStrategy<DataImportCommand> {
     let rejection = rejection.prop_map(|(row, field, reason)| RowRejection { row, field, reason });
     let file = (texts(), select(ImportFormat::ALL), texts(), texts(), regions(), ids());
     let counts = (any::<u32>(), any::<u32>(), any::<u32>());
-    (file, counts, list(repair.boxed()), list(rejection.boxed()))
-        .prop_map(|(file, (rows_read, accepted, unchanged), repaired, rejected)| {
+    let repair = repair.boxed();
+    (file, counts, list(repair.clone()), list(rejection.boxed()), list(repair))
+        .prop_map(|(file, (rows_read, accepted, unchanged), repaired, rejected, readings)| {
             let (source, format, encoding, sha256, region_code, plan_id) = file;
             ImportData {
                 source,
@@ -651,6 +652,7 @@ fn data_import_commands() -> BoxedStrategy<DataImportCommand> {
                 unchanged,
                 repaired,
                 rejected,
+                readings,
             }
             .into()
         })

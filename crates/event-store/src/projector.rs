@@ -305,6 +305,16 @@ impl Projector {
             head.borrow_and_update();
             let page = self.store.pool().read_log(position, BATCH).await?;
             let moved = if page.is_empty() {
+                if state == WARMING && self.replaces_older(projection).await? {
+                    tracing::info!(
+                        projection = projection.name(),
+                        generation,
+                        "a new version has caught up: switching"
+                    );
+                    self.switch(projection.name()).await?;
+                    ACTIVE.clone_into(&mut state);
+                    continue;
+                }
                 match tokio::time::timeout(BEAT, head.changed()).await {
                     Ok(_) => continue,
                     Err(_) => self.beat(&build).await,
@@ -324,6 +334,12 @@ impl Projector {
             position = page.last().map_or(position, |event| event.position);
         }
         Ok(())
+    }
+
+    /// Whether the build that serves is of an older version: then the new one takes its place as soon as it has caught up.
+    async fn replaces_older(&self, projection: &dyn Projection) -> Result<bool, Error> {
+        let active = self.active(projection.name()).await?;
+        Ok(active.is_some_and(|build| build.version != projection.version()))
     }
 
     /// Says that the owner is still there. The state of the build; `None` when the token is no longer the latest.
@@ -625,9 +641,9 @@ fn ddl(table: &Projected, generation: i32, first: bool) -> Vec<String> {
 fn swap(table: &Projected, old: i32, new: i32) -> [String; 3] {
     let name = table.table.name;
     [
-        format!("drop view {name}"),
+        format!("drop view if exists {name}"),
         format!("create view {name} as select * from {}", table.name_of(new)),
-        format!("drop table {}", table.name_of(old)),
+        format!("drop table if exists {}", table.name_of(old)),
     ]
 }
 

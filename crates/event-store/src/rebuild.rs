@@ -322,7 +322,10 @@ fn mend(shadow: &Shadow, wrong: &str) -> [String; 2] {
 
 impl Pool {
     /// Position of the last event.
-    pub(crate) async fn head(&self) -> Result<i64, Error> {
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn head(&self) -> Result<i64, Error> {
         Ok(on!(self, |db, _dialect| {
             sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?
         }))

@@ -1,4 +1,4 @@
-//! The log's writes on SQLite: JSON in, one statement a table.
+//! The log's writes on SQLite: events row by row, everything else as JSON, one statement a table.
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;

@@ -178,13 +178,17 @@ impl EventStore {
             let decided = work.run::<V>(id, order.expected_version, order.command.clone()).await;
             let object = match decided {
                 Ok(object) => object,
-                Err(error @ Error::Rejected(_)) if work.from_cache && self.is_stale::<V>(id).await? => {
-                    tracing::debug!(%error, "decided on an old state: deciding anew");
+                // An old state may refuse what the present one allows.
+                Err(Error::Rejected(_)) if self.is_stale(&work, id.uuid()).await? => {
                     self.forget(id.uuid());
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            if order.dry_run && self.is_stale(&work, id.uuid()).await? {
+                self.forget(id.uuid());
+                continue;
+            }
             if order.dry_run {
                 work.check_claims().await?;
                 let events = share(work.events().cloned());
@@ -366,13 +370,14 @@ impl EventStore {
         &self.0.turns[usize::from(id.as_bytes()[15]) % TURNS]
     }
 
-    async fn is_stale<V: View>(&self, id: Id<V::Of>) -> Result<bool, Error> {
+    /// Whether a work decided on a cached state that another process has moved on from.
+    async fn is_stale(&self, work: &Work<'_>, id: Uuid) -> Result<bool, Error> {
         const VERSION: &str = "select version from events where stream_id = $1 order by version desc limit 1";
-        let known = self.load::<V>(id).await?.version;
+        let Some(decided_on) = work.decided_on_cached(id) else { return Ok(false) };
         let actual: Option<i64> = on!(&self.0.pool, |db, _dialect| {
-            sqlx::query_scalar(VERSION).bind(id.uuid()).fetch_optional(db).await?
+            sqlx::query_scalar(VERSION).bind(id).fetch_optional(db).await?
         });
-        Ok(actual.unwrap_or(0) != known)
+        Ok(actual.unwrap_or(0) != decided_on)
     }
 
     /// What is known of objects of one kind.

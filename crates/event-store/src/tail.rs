@@ -30,8 +30,9 @@ impl Tail {
     pub fn start(pool: Pool, head: &watch::Sender<i64>) -> Self {
         let tail = Self { pool: pool.clone(), head: head.subscribe(), live: broadcast::channel(RING).0 };
         tokio::spawn(publish(tail.clone()));
-        if let Pool::Postgres(db) = pool {
-            tokio::spawn(listen(db, head.clone()));
+        match pool {
+            Pool::Postgres(db) => drop(tokio::spawn(listen(db, head.clone()))),
+            Pool::Sqlite { .. } => drop(tokio::spawn(look(pool, head.clone()))),
         }
         tail
     }
@@ -88,6 +89,25 @@ async fn publish(mut tail: Tail) {
     }
 }
 
+/// Looks for commits by other processes on the same SQLite file, such as an import from the command line: one cheap
+/// question a second, however many follow.
+async fn look(pool: Pool, head: watch::Sender<i64>) {
+    while !pool.is_closed() {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        if let Ok(position) = pool.head().await {
+            advance(&head, position);
+        }
+    }
+}
+
+fn advance(head: &watch::Sender<i64>, position: i64) {
+    head.send_if_modified(|known| {
+        let moved = position > *known;
+        *known = position.max(*known);
+        moved
+    });
+}
+
 /// Hears of commits by other processes on the same PostgreSQL.
 async fn listen(db: sqlx::PgPool, head: watch::Sender<i64>) {
     loop {
@@ -106,12 +126,7 @@ async fn heard(db: &sqlx::PgPool, head: &watch::Sender<i64>) -> Result<(), sqlx:
         // A lost connection may have lost notifications: the head is read again in any case.
         let position: i64 =
             sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
-        head.send_if_modified(|known| {
-            position > *known && {
-                *known = position;
-                true
-            }
-        });
+        advance(head, position);
         listener.try_recv().await?;
     }
     Ok(())

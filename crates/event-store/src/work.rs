@@ -46,6 +46,7 @@ struct Changed {
     links_before: Vec<Link>,
     links_after: Vec<Link>,
     fact: Option<zhixing_domain::Fact>,
+    cached: bool,
     loaded: Box<dyn Any + Send + Sync>,
     remember: fn(&EventStore, Uuid, &(dyn Any + Send + Sync)),
 }
@@ -60,8 +61,6 @@ pub struct Work<'s> {
     changed: Vec<Changed>,
     index: HashMap<Uuid, usize>,
     known: HashMap<Uuid, zhixing_domain::Fact>,
-    /// Whether a decision rests on a cached state.
-    pub(crate) from_cache: bool,
 }
 
 impl std::fmt::Debug for Work<'_> {
@@ -81,7 +80,6 @@ impl<'s> Work<'s> {
             changed: Vec::new(),
             index: HashMap::new(),
             known: HashMap::new(),
-            from_cache: false,
         }
     }
 
@@ -100,7 +98,6 @@ impl<'s> Work<'s> {
         let Some(mut loaded) = self.changed[at].loaded.downcast_ref::<Loaded<V>>().cloned() else {
             return Err(Rejection::NotFound { kind: V::Of::KIND, field: "id".into() }.into());
         };
-        self.from_cache |= loaded.cached;
         if let Some(expected) = expected_version.filter(|expected| *expected != loaded.version) {
             return Err(Rejection::VersionConflict { expected, actual: loaded.version }.into());
         }
@@ -151,6 +148,7 @@ impl<'s> Work<'s> {
             links_after: links.clone(),
             links_before: links,
             fact: None,
+            cached: loaded.cached,
             loaded: Box::new(loaded),
             remember: |store, id, loaded| {
                 if let Some(loaded) = loaded.downcast_ref::<Loaded<V>>() {
@@ -228,6 +226,12 @@ impl<'s> Work<'s> {
 
     fn pending(&self, id: Uuid) -> Option<&zhixing_domain::Fact> {
         self.index.get(&id).and_then(|at| self.changed[*at].fact.as_ref())
+    }
+
+    /// The version of a stream that was taken from the cache; `None` when it was read from the log.
+    pub(crate) fn decided_on_cached(&self, id: Uuid) -> Option<i64> {
+        let changed = &self.changed[*self.index.get(&id)?];
+        changed.cached.then_some(changed.extension.expected)
     }
 
     /// The events decided so far.

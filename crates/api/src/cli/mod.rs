@@ -31,7 +31,7 @@ ZHIXING_LIMITS__BODY_BYTES …), then zhixing.toml.";
 
 /// Zhixing 质兴: runs a public quality programme.
 #[derive(Debug, Parser)]
-#[command(name = "zhixing", version, about, after_help = EXAMPLES, max_term_width = 110)]
+#[command(name = "zhixing", version, after_help = EXAMPLES, max_term_width = 110)]
 pub struct Cli {
     #[command(flatten)]
     flags: Flags,

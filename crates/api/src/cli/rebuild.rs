@@ -1,5 +1,5 @@
 //! `zhixing rebuild`: views and projections against the log.
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use comfy_table::Table;
 use zhixing_domain::Kind;
@@ -10,6 +10,8 @@ use crate::{projections, server::Service};
 
 /// How often the new build of a projection is looked at.
 const LOOK: Duration = Duration::from_millis(200);
+/// How long it may take.
+const PATIENCE: Duration = Duration::from_hours(1);
 
 pub(super) async fn rebuild(store: &EventStore, names: &[String], apply: bool) -> Result<(), Failure> {
     let wanted = |name: &str| names.is_empty() || names.iter().any(|given| given.eq_ignore_ascii_case(name));
@@ -75,7 +77,13 @@ async fn anew(
     let generation = projector.rebuild(name).await?;
     let bar = screen::bar(u64::try_from(head).unwrap_or(0), "events");
     bar.set_message(name.to_owned());
+    let until = Instant::now() + PATIENCE;
     loop {
+        if Instant::now() > until {
+            return Err(Failure::Said(format!(
+                "{name} did not catch up within an hour; its new build goes on when the service runs"
+            )));
+        }
         let builds = projector.progress().await?;
         let of_name = || builds.iter().filter(|build| build.name == name);
         let new = of_name().find(|build| build.generation == generation).map_or(0, |build| build.position);

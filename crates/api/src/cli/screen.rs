@@ -1,4 +1,6 @@
 //! What a person at the terminal sees.
+use std::io::IsTerminal;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use tracing_subscriber::EnvFilter;
 
@@ -25,6 +27,12 @@ pub(super) fn log(filter: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::said("the log filter cannot be understood", error))?;
     // A second start inside one process (tests) keeps the first.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // A reader of standard error that went away does not stop the service.
+        .log_internal_errors(false)
+        .try_init();
     Ok(())
 }

@@ -252,8 +252,10 @@ pub(crate) use connection;
 /// Adds to a condition what an optional argument asks for.
 pub trait Narrow: Sized {
     /// The column is one of these values; an empty list means none of them.
-    #[must_use]
-    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Self;
+    ///
+    /// # Errors
+    /// When there are more than [`MOST`] values.
+    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Result<Self>;
     /// The column is this value.
     #[must_use]
     fn has<T: Into<Value>>(self, column: &'static str, value: Option<T>) -> Self;
@@ -274,8 +276,11 @@ pub trait Narrow: Sized {
 }
 
 impl Narrow for Condition {
-    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Self {
-        self.add_option(values.map(|values| Expr::col(column).is_in(values.into_iter().map(Into::into))))
+    fn one_of<T: Into<Value>>(self, column: &'static str, values: Option<Vec<T>>) -> Result<Self> {
+        if values.as_ref().is_some_and(|values| values.len() as u64 > MOST) {
+            return Err(error::invalid(&format!("where.{column}"), "has more than 100 entries"));
+        }
+        Ok(self.add_option(values.map(|values| Expr::col(column).is_in(values.into_iter().map(Into::into)))))
     }
     fn has<T: Into<Value>>(self, column: &'static str, value: Option<T>) -> Self {
         self.add_option(value.map(|value| Expr::col(column).eq(Expr::value(value))))

@@ -52,6 +52,8 @@ view! {
         repaired: Json<Vec<Repair>>,
         #[graphql(skip)]
         rejected: Json<Vec<RowRejection>>,
+        #[graphql(skip)]
+        readings: Json<Vec<Repair>>,
     }
 }
 
@@ -78,6 +80,7 @@ impl Fold for DataImport {
             unchanged: count(import.unchanged),
             repaired: Json(import.repaired.clone()),
             rejected: Json(import.rejected.clone()),
+            readings: Json(import.readings.clone()),
         })
     }
 
@@ -107,6 +110,11 @@ impl DataImport {
     /// What was read differently from how it is written; at most 1,000.
     async fn repaired(&self) -> &[Repair] {
         &self.repaired
+    }
+    /// What the file says of how its document was read: misprints, inferred dates, numbers that are no targets; at most
+    /// 1,000.
+    async fn readings(&self) -> &[Repair] {
+        &self.readings
     }
     /// Rows that were not taken; at most 1,000.
     async fn rejected(&self) -> &[RowRejection] {
@@ -178,6 +186,8 @@ pub struct ImportReport {
     pub repaired: Vec<Repair>,
     /// What was not taken, and why.
     pub rejected: Vec<RowRejection>,
+    /// What the file says of how its document was read.
+    pub readings: Vec<Repair>,
 }
 
 /// What came of an import.
@@ -264,6 +274,7 @@ impl Mutations {
                     unchanged: report.unchanged,
                     repaired: report.repaired,
                     rejected: report.rejected,
+                    readings: report.readings,
                 };
                 Ok(ImportPayload { plan, report: Some(report), position: position.map(Position), imported_before, errors })
             }

@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
-use zhixing_domain::{Id, Kind, RegionCode, Role, id::GlobalId, organisation::unit};
+use zhixing_domain::{Id, Kind, RegionCode, id::GlobalId, organisation::unit};
 use zhixing_event_store::{EventFilter, event::Shared};
 
 use super::{
@@ -249,12 +249,16 @@ impl Subscriptions {
         r#where: Option<ChangeWhere>,
     ) -> Result<impl Stream<Item = Result<Event>> + use<>> {
         let viewer = ctx.viewer();
-        if !viewer.is_official() && !viewer.roles.contains(&Role::Integrator) {
+        if !viewer.is_official() {
             return Err(error::not_permitted("changes are for officials and integrators: sign in"));
         }
         let filter = r#where.unwrap_or_default().filter()?;
-        let head = ctx.store().head();
+        let mut head = ctx.store().head();
         let after = after.map_or(head, |position| position.0);
+        if after > head {
+            // Another process may have written what this one has not heard of yet.
+            head = ctx.store().pool().head().await.map_err(error::fault)?;
+        }
         if after > head {
             return Err(error::invalid("after", "lies behind the end of the log"));
         }

@@ -466,9 +466,9 @@ pub async fn list(
     let filter = own
         .has("plan_id", wanted.plan)
         .has("task_id", wanted.task)
-        .one_of("status", wanted.status)
-        .one_of("measure", wanted.measure)
-        .one_of("basis", wanted.basis)
+        .one_of("status", wanted.status)?
+        .one_of("measure", wanted.measure)?
+        .one_of("basis", wanted.basis)?
         .in_region(wanted.region)
         .in_range("due_on", wanted.due)
         .has("code", wanted.code)

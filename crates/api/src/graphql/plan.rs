@@ -315,7 +315,7 @@ impl Queries {
     ) -> Result<PlanConnection> {
         let wanted = r#where.unwrap_or_default();
         let filter = Condition::all()
-            .one_of("status", wanted.status)
+            .one_of("status", wanted.status)?
             .in_region(wanted.region)
             .has("code", wanted.code)
             .has("document_number", wanted.document_number)

@@ -248,8 +248,8 @@ impl Queries {
         let position = reach(ctx, timeline::NAME, at_least).await?;
         let wanted = r#where.unwrap_or_default();
         let filter = Condition::all()
-            .one_of("kind", wanted.kind)
-            .one_of("event_type", wanted.r#type)
+            .one_of("kind", wanted.kind)?
+            .one_of("event_type", wanted.r#type)?
             .has("subject_id", wanted.subject.map(|id| id.uuid))
             .in_region(wanted.region)
             .containing(&["words"], wanted.text.as_ref())?;

@@ -172,6 +172,9 @@ impl Queries {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let (after, before) = (code("after", after)?, code("before", before)?);
         let wanted = r#where.unwrap_or_default();
+        if wanted.level.as_ref().is_some_and(|levels| levels.len() > 100) {
+            return Err(error::invalid("where.level", "has more than 100 entries"));
+        }
         if wanted.text.as_ref().is_some_and(|text| text.chars().nth(100).is_some()) {
             return Err(error::invalid("where.text", "is longer than 100 characters"));
         }
@@ -195,5 +198,13 @@ impl Queries {
             end_cursor: edges.last().map(|edge| edge.cursor.clone()),
         };
         Ok(RegionConnection { edges, nodes, page_info, total_count: all.len() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_kind_of_aggregate_has_the_mark_of_regions() {
+        assert_eq!(zhixing_domain::Kind::from_code(super::MARK[1]), None);
     }
 }

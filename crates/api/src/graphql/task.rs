@@ -333,8 +333,8 @@ pub async fn list(
     let wanted = wanted.unwrap_or_default();
     let filter = own
         .has("plan_id", wanted.plan)
-        .one_of("status", wanted.status)
-        .one_of("kind", wanted.kind)
+        .one_of("status", wanted.status)?
+        .one_of("kind", wanted.kind)?
         .names(wanted.lead_unit.map(Id::uuid), &[LEAD])
         .names(wanted.supporting_unit.map(Id::uuid), &[SUPPORT])
         .names(wanted.unit.map(Id::uuid), &[LEAD, SUPPORT])

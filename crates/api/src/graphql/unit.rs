@@ -193,8 +193,8 @@ impl Queries {
     ) -> Result<UnitConnection> {
         let wanted = r#where.unwrap_or_default();
         let filter = Condition::all()
-            .one_of("status", wanted.status)
-            .one_of("kind", wanted.kind)
+            .one_of("status", wanted.status)?
+            .one_of("kind", wanted.kind)?
             .in_region(wanted.region)
             .has("name", wanted.name)
             .containing(&["name", "official_name", "aliases"], wanted.text.as_ref())?;

@@ -17,7 +17,7 @@ mod xlsx_rows;
 
 use sha2::{Digest, Sha256};
 use zhixing_domain::{
-    Id, RegionCode, Rejection, Viewer,
+    Aggregate, Id, Kind, RegionCode, Rejection, Subject, Viewer,
     programme::{
         data_import::{DataImport, ImportData},
         plan::Plan,
@@ -77,6 +77,7 @@ pub struct Report {
     pub unchanged: u32,
     pub repaired: Vec<report::Repair>,
     pub rejected: Vec<RowRejection>,
+    pub readings: Vec<report::Repair>,
 }
 
 /// Why an import did not come to a report.
@@ -110,6 +111,8 @@ pub struct Importer<'s> {
     viewer: &'s Viewer,
 }
 
+/// Most characters before the numbers of a table.
+const PREFIX: usize = 10;
 /// How often an import is tried again because somebody changed the same units meanwhile.
 const TRIES: usize = 5;
 /// Most bad rows of a file whose good rows are taken: each costs another pass.
@@ -126,6 +129,7 @@ impl<'s> Importer<'s> {
     /// # Errors
     /// A [`Fault`]; bad rows are no fault but stand in the report.
     pub async fn import(&self, job: Job, mut progress: impl FnMut(u64, u64)) -> Result<Done, Fault> {
+        self.may_import(&job)?;
         encoding::check_size(&job.bytes)?;
         let format = encoding::detect_format(&job.bytes, &job.source)?;
         let sha256 = hex::encode(Sha256::digest(&job.bytes));
@@ -150,6 +154,7 @@ impl<'s> Importer<'s> {
             unchanged: 0,
             repaired: Vec::new(),
             rejected: Vec::new(),
+            readings: Vec::new(),
         };
         for _ in 0..TRIES {
             let mut work = self.store.begin(self.viewer, job.command_id.clone());
@@ -186,6 +191,20 @@ impl<'s> Importer<'s> {
         Err(Error::Busy.into())
     }
 
+    /// Who may import at all, before a file is looked at; each row is then decided by its own rules.
+    fn may_import(&self, job: &Job) -> Result<(), Rejection> {
+        if let Some(step) = DataImport::step("importData") {
+            step.check(Kind::DataImport, None, self.viewer, &Subject::default())?;
+        }
+        let plain =
+            job.number_prefix.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_".contains(&byte));
+        if job.number_prefix.len() > PREFIX || !plain {
+            let reason = format!("is not up to {PREFIX} letters, digits, dots, hyphens and underscores");
+            return Err(Rejection::invalid("numberPrefix", reason));
+        }
+        Ok(())
+    }
+
     fn command_key(&self, job: &Job, sha256: &str) -> Result<Option<CommandKey>, Error> {
         let Some(id) = &job.command_id else { return Ok(None) };
         let plan = job.plan.map(|plan| plan.to_string()).unwrap_or_default();
@@ -208,6 +227,7 @@ impl<'s> Importer<'s> {
             unchanged: count(row.accepted + row.unchanged),
             repaired: row.repaired.0,
             rejected: row.rejected.0,
+            readings: row.readings.0,
         };
         Ok(Done { plan: Some(row.plan_id.0), report, position: None, imported_before: true })
     }
@@ -226,6 +246,7 @@ fn record(report: &Report, plan_id: Id<Plan>, region_code: RegionCode) -> Import
         unchanged: report.unchanged,
         repaired: report.repaired.clone(),
         rejected: report.rejected.clone(),
+        readings: report.readings.clone(),
     }
 }
 
@@ -235,6 +256,8 @@ fn as_row(row: u32, path: &str, error: Error) -> Result<RowRejection, Error> {
         Error::Rejected(Rejection::Invalid { field, reason }) => {
             Ok(RowRejection::new(row, format!("{path}.{field}"), reason))
         }
+        // Who may not do this for one row may not do it for the file.
+        error @ Error::Rejected(Rejection::NotPermitted { .. }) => Err(error),
         Error::Rejected(rejection) => Ok(RowRejection::new(row, path, rejection.to_string())),
         fault => Err(fault),
     }

@@ -36,7 +36,8 @@ impl<'s> Importer<'s> {
     ) -> Result<Option<(Id<Plan>, RegionCode)>, Fault> {
         let mut file = read_plan(&job.bytes)?;
         file.encoding.clone_into(&mut report.encoding);
-        report.repaired = readings(&file);
+        report.repaired = file.repairs.clone().finish();
+        report.readings = readings(&file);
         report.rows_read = count(&file);
         report.rejected = file.check();
         if !report.rejected.is_empty()
@@ -73,7 +74,7 @@ impl<'s> Importer<'s> {
 
 /// What the file says of its own readings: kept with the import, so that every figure can be explained.
 fn readings(file: &PlanFile) -> Vec<Repair> {
-    let mut repairs = file.repairs.clone().finish();
+    let mut repairs = Vec::new();
     let head = &file.plan;
     if let Some(printed) = &head.document_number_as_printed {
         repairs.push(Repair::new(

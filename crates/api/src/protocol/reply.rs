@@ -83,7 +83,9 @@ fn reason(message: &str) -> &str {
 /// Errors with a code are meant for the client; of all others it learns the kind and the request id.
 fn clean(error: ServerError, request_id: &str) -> ServerError {
     if error::code(&error).is_some() {
-        return error;
+        let mut coded = error;
+        error::set(&mut coded, "requestId", request_id);
+        return coded;
     }
     if error.path.is_empty() {
         return error::with_code(error, error::VALIDATION_FAILED);

@@ -132,6 +132,8 @@ pub struct ImportData {
     pub repaired: Vec<Repair>,
     /// What was not taken.
     pub rejected: Vec<RowRejection>,
+    /// What the file says of how its document was read: misprints, inferred dates, numbers that are no targets.
+    pub readings: Vec<Repair>,
 }
 
 /// What has happened to an import.
@@ -205,7 +207,7 @@ impl Aggregate for DataImport {
         text::required("source", &import.source, text::TITLE)?;
         text::required("encoding", &import.encoding, text::SHORT)?;
         text::required("sha256", &import.sha256, text::SHORT)?;
-        for repair in &mut import.repaired {
+        for repair in import.repaired.iter_mut().chain(&mut import.readings) {
             let Repair { field, found, reading, .. } = repair;
             [field, found, reading].into_iter().for_each(printable);
         }
@@ -215,6 +217,7 @@ impl Aggregate for DataImport {
         }
         import.repaired.truncate(MOST_ROWS_OF_A_REPORT);
         import.rejected.truncate(MOST_ROWS_OF_A_REPORT);
+        import.readings.truncate(MOST_ROWS_OF_A_REPORT);
         Ok(vec![DataImportEvent::Completed(import)])
     }
 
@@ -250,6 +253,7 @@ mod tests {
             unchanged: 0,
             repaired: vec![],
             rejected: vec![],
+            readings: vec![],
         };
         let completed = DataImportEvent::Completed(import.clone());
         given::<DataImport>([]).when(&office("ann"), import.clone()).then([completed.clone()]);

@@ -391,7 +391,12 @@ pub struct Task {
     responsibility: Responsibility,
     /// Who reported the completion that is to be checked.
     reported_by: Option<String>,
+    /// Pieces of evidence brought so far.
+    evidence: usize,
 }
+
+/// Most pieces of evidence of one task.
+const MOST_EVIDENCE: usize = 1_000;
 
 impl Task {
     /// The claim of a task's number in its plan.
@@ -399,6 +404,15 @@ impl Task {
     /// The key of that claim.
     pub fn number_key(plan: Id<Plan>, number: &str) -> String {
         format!("{}|{number}", plan.uuid())
+    }
+
+    fn check_evidence(&self, evidence: &[Evidence]) -> Result<(), Rejection> {
+        check_evidence(evidence)?;
+        if self.evidence + evidence.len() > MOST_EVIDENCE {
+            let message = format!("a task holds at most {MOST_EVIDENCE} pieces of evidence");
+            return Err(Rejection::rule("evidence-is-bounded", message, None));
+        }
+        Ok(())
     }
 }
 
@@ -552,12 +566,12 @@ impl Aggregate for Task {
                     return Err(Rejection::invalid("percent", "is not between 0 and 100"));
                 }
                 text::required("note", &note, text::LONG)?;
-                check_evidence(&evidence)?;
+                self.check_evidence(&evidence)?;
                 TaskEvent::ProgressReported { percent, note, evidence }
             }
             TaskCommand::ReportTaskCompletion(ReportTaskCompletion { note, evidence, .. }) => {
                 text::required("note", &note, text::LONG)?;
-                check_evidence(&evidence)?;
+                self.check_evidence(&evidence)?;
                 TaskEvent::CompletionReported { note, evidence }
             }
             TaskCommand::ReturnTask(ReturnTask { reason, .. }) => {
@@ -587,7 +601,11 @@ impl Aggregate for Task {
             | TaskEvent::UnitsReassigned { responsibility, .. } => {
                 self.responsibility.clone_from(responsibility);
             }
-            TaskEvent::CompletionReported { .. } => self.reported_by = Some(stamp.actor.clone()),
+            TaskEvent::ProgressReported { evidence, .. } => self.evidence += evidence.len(),
+            TaskEvent::CompletionReported { evidence, .. } => {
+                self.evidence += evidence.len();
+                self.reported_by = Some(stamp.actor.clone());
+            }
             _ => {}
         }
     }

@@ -1,0 +1,169 @@
+//! A real server on loopback, and a client that costs next to nothing: prepared bytes out, answers counted by length.
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::Router;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    task::JoinHandle,
+};
+use zhixing_api::{config::Settings, server};
+use zhixing_event_store::EventStore;
+
+use crate::load::{Caller, Fault};
+
+/// A server that stops with this value.
+pub struct Serving {
+    /// Where it listens.
+    pub address: SocketAddr,
+    task: JoinHandle<()>,
+    _stop: watch::Sender<bool>,
+}
+
+impl Serving {
+    /// Serves GraphQL as `zhixing serve` does.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn graphql(store: &EventStore) -> Result<Self, Fault> {
+        let (stop, stopped) = watch::channel(false);
+        Self::listen(server::router(store, &Settings::default(), stopped)?, stop).await
+    }
+
+    /// Serves anything else.
+    ///
+    /// # Errors
+    /// When it cannot listen.
+    pub async fn router(router: Router) -> Result<Self, Fault> {
+        Self::listen(router, watch::channel(false).0).await
+    }
+
+    async fn listen(router: Router, stop: watch::Sender<bool>) -> Result<Self, Fault> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let task = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(Self { address, task, _stop: stop })
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The bytes of a GraphQL request.
+pub fn graphql(token: &str, query: &str, variables: &serde_json::Value) -> Vec<u8> {
+    let body = serde_json::json!({ "query": query, "variables": variables }).to_string();
+    format!(
+        "POST /graphql HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
+         accept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+/// The bytes of a plain request.
+pub fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
+}
+
+/// One connection that is kept open.
+pub struct Connection {
+    stream: TcpStream,
+    received: Vec<u8>,
+}
+
+/// Most bytes of one answer.
+const ANSWER: usize = 4 << 20;
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn open(address: SocketAddr) -> Result<Self, Fault> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self { stream, received: Vec::with_capacity(64 << 10) })
+    }
+
+    /// Sends a request and returns the body of the answer.
+    ///
+    /// # Errors
+    /// When the status is not 200 or the connection breaks.
+    pub async fn ask(&mut self, request: &[u8]) -> Result<&[u8], Fault> {
+        self.stream.write_all(request).await?;
+        self.received.clear();
+        let (head, length) = loop {
+            self.read().await?;
+            if let Some(end) = self.received.windows(4).position(|four| four == b"\r\n\r\n") {
+                break (end + 4, content_length(&self.received[..end])?);
+            }
+        };
+        while self.received.len() < head + length {
+            self.read().await?;
+        }
+        Ok(&self.received[head..head + length])
+    }
+
+    async fn read(&mut self) -> Result<(), Fault> {
+        if self.received.len() > ANSWER || self.stream.read_buf(&mut self.received).await? == 0 {
+            return Err("the answer broke off or is too long".into());
+        }
+        Ok(())
+    }
+}
+
+fn content_length(head: &[u8]) -> Result<usize, Fault> {
+    let head = std::str::from_utf8(head)?;
+    if !head.starts_with("HTTP/1.1 200 ") {
+        return Err(format!("unexpected answer: {head}").into());
+    }
+    let mut lines = head.split("\r\n").filter_map(|line| line.split_once(':'));
+    let (_, length) = lines
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .ok_or("an answer without a length")?;
+    Ok(length.trim().parse()?)
+}
+
+/// Asks one of many prepared questions after the other on a connection of its own.
+pub struct Asker {
+    connection: Connection,
+    questions: Arc<Vec<Vec<u8>>>,
+    next: usize,
+}
+
+impl Asker {
+    /// So many connections, each beginning elsewhere among the questions.
+    ///
+    /// # Errors
+    /// When nobody listens.
+    pub async fn several(
+        count: usize,
+        address: SocketAddr,
+        questions: &Arc<Vec<Vec<u8>>>,
+    ) -> Result<Vec<Self>, Fault> {
+        let mut askers = Vec::with_capacity(count);
+        for number in 0..count {
+            let connection = Connection::open(address).await?;
+            askers.push(Self { connection, questions: questions.clone(), next: number * 7_919 });
+        }
+        Ok(askers)
+    }
+}
+
+impl Caller for Asker {
+    async fn call(&mut self) -> Result<(), Fault> {
+        self.next += 31;
+        let question = &self.questions[self.next % self.questions.len()];
+        let answer = self.connection.ask(question).await?;
+        if answer.starts_with(br#"{"errors""#) {
+            return Err(String::from_utf8_lossy(answer).into());
+        }
+        Ok(())
+    }
+}
