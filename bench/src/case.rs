@@ -1,10 +1,14 @@
 //! What is measured several times, and in which order.
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::BoxFuture;
 use tokio::sync::Mutex;
 
 use crate::{
+    cpu::Used,
     load::{Caller, Fault, Sample, drive},
     settings::Settings,
 };
@@ -58,7 +62,7 @@ impl Case {
 
     /// The median run.
     pub fn median(&self) -> Sample {
-        Sample::median(&self.samples)
+        median(&self.samples)
     }
 }
 
@@ -75,8 +79,15 @@ pub async fn rounds(title: &str, settings: &Settings, cases: &mut Vec<Case>) -> 
     for _ in 0..rounds {
         for case in cases.iter_mut() {
             bar.set_message(format!("{} × {}", case.what, case.callers));
+            let (before, begun) = (Used::now(), Instant::now());
             let mut sample = (case.run)().await.map_err(|fault| format!("{}: {fault}", case.what))?;
             sample.per_second *= case.worth;
+            if let Some((before, after)) = before.zip(Used::now()) {
+                // The warm-up is work too: what was used is spread over all calls of that time.
+                let calls = sample.per_second * begun.elapsed().as_secs_f64();
+                sample.cpu_here_us = (after.here - before.here) * 1e6 / calls;
+                sample.cpu_postgres_us = (after.postgres - before.postgres).max(0.0) * 1e6 / calls;
+            }
             bar.println(format!(
                 "  {title}: {} at {}: {:.0}/s, p50 {:.2} ms",
                 case.what, case.callers, sample.per_second, sample.p50_ms
@@ -92,4 +103,20 @@ pub async fn rounds(title: &str, settings: &Settings, cases: &mut Vec<Case>) -> 
 /// The case that is called so, at so many callers.
 pub fn find<'c>(cases: &'c [Case], what: &str, callers: usize) -> Option<&'c Case> {
     cases.iter().find(|case| case.what == what && case.callers == callers)
+}
+
+/// The median of each number by itself.
+fn median(samples: &[Sample]) -> Sample {
+    let middle = |number: fn(&Sample) -> f64| {
+        let mut numbers: Vec<f64> = samples.iter().map(number).collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+    };
+    Sample {
+        per_second: middle(|s| s.per_second),
+        p50_ms: middle(|s| s.p50_ms),
+        p99_ms: middle(|s| s.p99_ms),
+        cpu_here_us: middle(|s| s.cpu_here_us),
+        cpu_postgres_us: middle(|s| s.cpu_postgres_us),
+    }
 }

@@ -114,27 +114,28 @@ impl Caller for Through {
     }
 }
 
-async fn cases(
+fn through_store(ground: &Arc<Ground>, callers: usize, length: Duration) -> [Case; 3] {
+    let each = || (0..callers).map(|_| ground.clone());
+    [
+        append::own(&ground.store, callers, length),
+        Case::calling(PROGRESS, length, each().map(Progress).collect()),
+        Case::calling(MEASUREMENT, length, each().map(Measurement).collect()),
+    ]
+}
+
+async fn through_http(
     ground: &Arc<Ground>,
-    serving: Option<&Serving>,
-    callers: &[usize],
+    serving: &Serving,
+    callers: usize,
     length: Duration,
 ) -> Result<Vec<Case>, Fault> {
     let mut cases = Vec::new();
-    for &callers in callers {
-        let each = || (0..callers).map(|_| ground.clone());
-        cases.push(append::own(&ground.store, callers, length));
-        cases.push(Case::calling(PROGRESS, length, each().map(Progress).collect()));
-        cases.push(Case::calling(MEASUREMENT, length, each().map(Measurement).collect()));
-        if let Some(serving) = serving {
-            for (what, progress) in [(PROGRESS_HTTP, true), (MEASUREMENT_HTTP, false)] {
-                let mut through = Vec::with_capacity(callers);
-                for ground in each() {
-                    through.push(Through(ground, Connection::open(serving.address).await?, progress));
-                }
-                cases.push(Case::calling(what, length, through));
-            }
+    for (what, progress) in [(PROGRESS_HTTP, true), (MEASUREMENT_HTTP, false)] {
+        let mut through = Vec::with_capacity(callers);
+        for _ in 0..callers {
+            through.push(Through(ground.clone(), Connection::open(serving.address).await?, progress));
         }
+        cases.push(Case::calling(what, length, through));
     }
     Ok(cases)
 }
@@ -151,10 +152,16 @@ async fn ground(store: EventStore, settings: &Settings) -> Result<Arc<Ground>, F
 /// # Errors
 /// When anything fails: what is measured must work.
 pub async fn on_postgres(server: &Server, settings: &Settings, report: &mut Report) -> Result<(), Fault> {
-    let store = store::open(&server.database("commands").await?).await?;
-    let ground = ground(store, settings).await?;
-    let serving = Serving::graphql(&ground.store).await?;
-    let mut cases = cases(&ground, Some(&serving), &CALLERS, settings.length()).await?;
+    let length = settings.length();
+    // Two databases: the read models that run behind GraphQL shall not slow down what is measured without it.
+    let bare = ground(store::open(&server.database("commands").await?).await?, settings).await?;
+    let behind = ground(store::open(&server.database("graphql").await?).await?, settings).await?;
+    let serving = Serving::graphql(&behind.store).await?;
+    let mut cases = Vec::new();
+    for callers in CALLERS {
+        cases.extend(through_store(&bare, callers, length));
+        cases.extend(through_http(&behind, &serving, callers, length).await?);
+    }
     rounds("commands", settings, &mut cases).await?;
     let mut section = table("Commands on PostgreSQL (c, d)", &cases);
     section.note("Server, callers and HTTP clients share this process; clients write prepared bytes on kept connections.");
@@ -166,8 +173,8 @@ pub async fn on_postgres(server: &Server, settings: &Settings, report: &mut Repo
             report.at_least(format!("{what}, {callers} callers ÷ bare append"), 0.6, ratio);
         }
     }
-    drop(serving);
-    ground.store.pool().close().await;
+    serving.stop().await;
+    bare.store.pool().close().await;
     Ok(())
 }
 
@@ -177,7 +184,9 @@ pub async fn on_postgres(server: &Server, settings: &Settings, report: &mut Repo
 /// When anything fails: what is measured must work.
 pub async fn on_sqlite(directory: &Path, settings: &Settings, report: &mut Report) -> Result<(), Fault> {
     let ground = ground(store::sqlite(directory, "commands").await?, settings).await?;
-    let mut cases = cases(&ground, None, &CALLERS_SQLITE, settings.length()).await?;
+    let length = settings.length();
+    let mut cases: Vec<Case> =
+        CALLERS_SQLITE.iter().flat_map(|callers| through_store(&ground, *callers, length)).collect();
     rounds("commands", settings, &mut cases).await?;
     report.add(table("Commands on SQLite (c)", &cases));
     ground.store.pool().close().await;

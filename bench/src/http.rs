@@ -1,5 +1,5 @@
 //! A real server on loopback, and a client that costs next to nothing: prepared bytes out, answers counted by length.
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use tokio::{
@@ -8,27 +8,48 @@ use tokio::{
     sync::watch,
     task::JoinHandle,
 };
-use zhixing_api::{config::Settings, server};
+use zhixing_api::{
+    config::Settings,
+    projections,
+    server::{self, Service},
+};
 use zhixing_event_store::EventStore;
 
 use crate::load::{Caller, Fault};
 
-/// A server that stops with this value.
+/// How long read models may take to catch up.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A server on loopback.
 pub struct Serving {
     /// Where it listens.
     pub address: SocketAddr,
     task: JoinHandle<()>,
+    service: Option<Service>,
     _stop: watch::Sender<bool>,
 }
 
 impl Serving {
-    /// Serves GraphQL as `zhixing serve` does.
+    /// Serves GraphQL as `zhixing serve` does, once its read models have caught up with the log.
     ///
     /// # Errors
-    /// When it cannot listen.
+    /// When it cannot listen or the read models do not come along.
     pub async fn graphql(store: &EventStore) -> Result<Self, Fault> {
+        let service = Service::start(store.clone()).await?;
+        for projection in projections::all() {
+            service.projector.wait(projection.name(), store.head(), PATIENCE).await?;
+        }
         let (stop, stopped) = watch::channel(false);
-        Self::listen(server::router(store, &Settings::default(), stopped)?, stop).await
+        let router = server::router(&service, &Settings::default(), stopped)?;
+        Ok(Self { service: Some(service), ..Self::listen(router, stop).await? })
+    }
+
+    /// Stops what it serves.
+    pub async fn stop(mut self) {
+        self.task.abort();
+        if let Some(service) = self.service.take() {
+            service.stop().await;
+        }
     }
 
     /// Serves anything else.
@@ -45,13 +66,7 @@ impl Serving {
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { address, task, _stop: stop })
-    }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        self.task.abort();
+        Ok(Self { address, task, service: None, _stop: stop })
     }
 }
 

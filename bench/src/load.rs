@@ -24,6 +24,12 @@ pub struct Sample {
     pub p50_ms: f64,
     /// All but a hundredth of the calls took no longer, in milliseconds.
     pub p99_ms: f64,
+    /// Processor time of a call in this program (or in `pgbench` or the peer), in microseconds.
+    #[serde(default)]
+    pub cpu_here_us: f64,
+    /// Processor time of a call in PostgreSQL, in microseconds.
+    #[serde(default)]
+    pub cpu_postgres_us: f64,
 }
 
 impl Sample {
@@ -35,20 +41,12 @@ impl Sample {
             let place = (micros.len() * share / 100).min(micros.len().saturating_sub(1));
             micros.get(place).copied().unwrap_or(0) as f64 / 1_000.0
         };
-        Self { per_second: done as f64 / took.as_secs_f64(), p50_ms: at(50), p99_ms: at(99) }
-    }
-
-    /// The median of each number by itself.
-    pub fn median(samples: &[Self]) -> Self {
-        let middle = |number: fn(&Self) -> f64| {
-            let mut numbers: Vec<f64> = samples.iter().map(number).collect();
-            numbers.sort_by(f64::total_cmp);
-            numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
-        };
         Self {
-            per_second: middle(|s| s.per_second),
-            p50_ms: middle(|s| s.p50_ms),
-            p99_ms: middle(|s| s.p99_ms),
+            per_second: done as f64 / took.as_secs_f64(),
+            p50_ms: at(50),
+            p99_ms: at(99),
+            cpu_here_us: 0.0,
+            cpu_postgres_us: 0.0,
         }
     }
 }

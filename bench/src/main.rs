@@ -8,6 +8,7 @@ mod append;
 mod case;
 mod check;
 mod commands;
+mod cpu;
 mod http;
 mod limit;
 mod load;

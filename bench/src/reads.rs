@@ -315,7 +315,8 @@ pub async fn on_postgres(server: &Server, settings: &Settings, report: &mut Repo
         let got = find(&cases, through, 16).and_then(ratio);
         report.at_least(format!("{through} at 16 connections ÷ by hand"), wanted, got);
     }
+    by_hand.stop().await;
     pool.close().await;
-    store.pool().close().await;
+    graphql.stop().await;
     Ok(())
 }

@@ -78,7 +78,9 @@ impl Section {
         let mut table = Table::new();
         table.load_style(presets::ASCII_MARKDOWN).set_content_arrangement(ContentArrangement::Disabled);
         let mut header: Vec<String> =
-            ["", "at once", self.unit, "slowest–fastest run", "p50 ms", "p99 ms"].map(str::to_owned).to_vec();
+            ["", "at once", self.unit, "slowest–fastest", "p50 ms", "p99 ms", "CPU µs here", "in PostgreSQL"]
+                .map(str::to_owned)
+                .to_vec();
         header.extend(self.bases.iter().map(|base| format!("× {base}")));
         table.set_header(header);
         for row in &self.rows {
@@ -91,6 +93,8 @@ impl Section {
                 format!("{}–{}", grouped(low), grouped(high)),
                 format!("{:.2}", row.median.p50_ms),
                 format!("{:.2}", row.median.p99_ms),
+                format!("{:.0}", row.median.cpu_here_us),
+                format!("{:.0}", row.median.cpu_postgres_us),
             ];
             cells.extend(row.ratios.iter().map(|ratio| ratio.map_or_else(String::new, down)));
             table.add_row(cells);

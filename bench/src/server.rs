@@ -96,6 +96,8 @@ impl Server {
         if !started.success() {
             return Err(format!("PostgreSQL did not start: {}", fs::read_to_string(log)?).into());
         }
+        let number = fs::read_to_string(files.join("postmaster.pid"))?;
+        crate::cpu::watch(number.lines().next().unwrap_or_default().parse()?);
         Ok(server)
     }
 

@@ -23,6 +23,10 @@ pub struct Settings {
     pub samples: bool,
     /// Whether development tokens are taken; by default only when nobody but this machine can reach the service.
     pub development_tokens: Option<bool>,
+    /// The key that signs checkpoints; `signing.key` in `data` when left out.
+    pub signing_key: Option<PathBuf>,
+    /// How many minutes lie between two checkpoints; 0 for none.
+    pub checkpoint_minutes: u64,
     /// What is logged, as `tracing-subscriber` filters read it.
     pub log: String,
     /// What one request may ask for at most.
@@ -37,6 +41,8 @@ impl Default for Settings {
             data: "data".into(),
             samples: true,
             development_tokens: None,
+            signing_key: None,
+            checkpoint_minutes: 60,
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
         }
@@ -62,6 +68,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "true|false")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub samples: Option<bool>,
+    /// The key that signs checkpoints (PEM) [default: signing.key in the data directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signing_key: Option<PathBuf>,
     /// What to log, such as info or zhixing_api=debug
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -111,6 +121,11 @@ impl Settings {
     /// Whether development tokens are taken.
     pub fn takes_development_tokens(&self) -> bool {
         self.development_tokens.unwrap_or_else(|| self.listen.ip().is_loopback())
+    }
+
+    /// The key that signs checkpoints.
+    pub fn signing_key_file(&self) -> PathBuf {
+        self.signing_key.clone().unwrap_or_else(|| self.data.join("signing.key"))
     }
 
     /// The address of the database.

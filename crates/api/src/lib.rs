@@ -1,6 +1,9 @@
 //! The door of Zhixing: GraphQL, HTTP, identity, imports, and the `zhixing` binary's commands.
+pub mod checkpoints;
 pub mod cli;
+pub mod cloud_event;
 pub mod config;
+pub mod export;
 pub mod graphql;
 pub mod identity;
 pub mod import;

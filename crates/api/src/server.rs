@@ -21,6 +21,7 @@ use zhixing_domain::{Amount, Date, Period, RegionCode, id::GlobalId};
 use zhixing_event_store::{EventStore, Projector};
 
 use crate::{
+    checkpoints,
     config::Settings,
     graphql::{self, context::Session, region::Region},
     identity::Identity,
@@ -119,6 +120,7 @@ pub fn router(
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
+        .route("/log/checkpoint", get(checkpoints::latest))
         .with_state(store.clone());
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Ok(endpoint

@@ -89,11 +89,15 @@ impl<T: Aggregate> fmt::Display for Id<T> {
 impl<T: Aggregate> FromStr for Id<T> {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        let id: GlobalId = text.parse()?;
+        // The id itself stands at the end: whoever shows the words can tell which argument is meant.
+        let id: GlobalId = text.parse().map_err(|reason: &str| match text.len() {
+            0..=24 => format!("{reason}: {text}"),
+            _ => reason.to_owned(),
+        })?;
         if id.kind == T::KIND {
             Ok(Self::new(id.uuid))
         } else {
-            Err(format!("is the id of a {}, not of a {}", id.kind.name(), T::KIND.name()))
+            Err(format!("is the id of a {}, not of a {}: {text}", id.kind.name(), T::KIND.name()))
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What can go wrong between a command and its view.
+use sqlx::sqlite::SqliteError;
 use zhixing_domain::Rejection;
+
+use crate::{backup::BackupError, checkpoint::Distrust, signing::KeyError};
 
 /// A refusal by the rules or a fault.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +48,21 @@ pub enum Error {
         /// Which one.
         projection: String,
     },
+    /// The file is no database, or is damaged or cut.
+    #[error("the database file is damaged ({0}): restore a backup")]
+    Damaged(String),
+    /// The database belongs to another program.
+    #[error("this is the database of another program, not a log of zhixing: nothing was changed")]
+    Foreign,
+    /// The log, a checkpoint or a proof is not to be trusted.
+    #[error(transparent)]
+    Distrust(#[from] Distrust),
+    /// A key cannot be used.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// A backup cannot be made or restored.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,
@@ -53,16 +71,27 @@ pub enum Error {
     Database(#[source] sqlx::Error),
 }
 
+/// What SQLite calls a damaged database (SQLITE_CORRUPT) and a file that is none (SQLITE_NOTADB).
+const DAMAGED: [i32; 2] = [11, 26];
+
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
-        Self::Database(error)
+        let sqlite = error.as_database_error().and_then(|error| error.try_downcast_ref::<SqliteError>());
+        // The low byte of an extended code is the plain one.
+        let code = sqlite.and_then(|error| sqlx::error::DatabaseError::code(error)?.parse::<i32>().ok());
+        match (code, sqlite) {
+            (Some(code), Some(what)) if DAMAGED.contains(&(code & 0xff)) => Self::Damaged(what.to_string()),
+            _ => Self::Database(error),
+        }
     }
 }
 
 impl From<sqlx::migrate::MigrateError> for Error {
     fn from(error: sqlx::migrate::MigrateError) -> Self {
+        use sqlx::migrate::MigrateError;
         match error {
-            sqlx::migrate::MigrateError::VersionMissing(_) => Self::NewerDatabase,
+            MigrateError::VersionMissing(_) => Self::NewerDatabase,
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
             other => Self::Database(other.into()),
         }
     }

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 use zhixing_domain::{Aggregate, Kind, RegionCode, aggregate};
@@ -9,7 +10,8 @@ use zhixing_domain::{Aggregate, Kind, RegionCode, aggregate};
 use crate::Error;
 
 /// An event as the log holds it.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Recorded {
     /// Contiguous and in commit order, from 1.
     pub position: i64,
@@ -50,6 +52,7 @@ pub struct Recorded {
     /// When it was recorded.
     pub recorded_at: DateTime<Utc>,
     /// Hash of the event before and of this one.
+    #[serde(with = "hex")]
     pub hash: Vec<u8>,
 }
 

@@ -1,24 +1,32 @@
 //! Where events are kept, the views that are made of them, and the ways to follow them.
 //!
 //! Read [`store`] for the road of a command, [`append`] for how events get their positions, [`tail`] for how they
-//! are followed. Nothing here knows an aggregate by name.
+//! are followed, [`verify`] for how it is trusted. Nothing here knows an aggregate by name.
 pub mod append;
+pub mod backup;
+pub mod checkpoint;
 pub mod clock;
 pub mod error;
 pub mod event;
 pub mod listing;
+pub mod merkle;
 pub mod pool;
 pub mod projection;
 pub mod projector;
+pub mod proof;
 pub mod rebuild;
+pub mod signing;
 pub mod store;
 pub mod tail;
+pub mod verify;
 pub mod view;
 pub mod work;
 
 mod postgres;
 mod sqlite;
+mod stored;
 
+pub use checkpoint::Checkpoint;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use event::{EventFilter, Recorded};
@@ -26,6 +34,9 @@ pub use listing::{Listing, Slice, Sort};
 pub use pool::Pool;
 pub use projection::Projection;
 pub use projector::Projector;
+pub use proof::Proof;
+pub use signing::{PublicKey, SigningKey};
 pub use store::{EventStore, Order, Receipt};
+pub use verify::Verified;
 pub use view::{Link, Meta, Row, Table, View};
 pub use work::Work;

@@ -8,7 +8,7 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::Error;
+use crate::{Error, backup};
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -49,21 +49,7 @@ impl Pool {
                     .await?,
             )
         } else if url.starts_with("sqlite:") {
-            let options = SqliteConnectOptions::from_str(url)?
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // FULL: a commit that was acknowledged survives a loss of power.
-                .synchronous(SqliteSynchronous::Full)
-                .busy_timeout(WAIT_FOR_CONNECTION)
-                .foreign_keys(true)
-                .statement_cache_capacity(STATEMENT_CACHE);
-            let pool = |connections| {
-                SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION)
-            };
-            let writer = pool(1).connect_with(options.clone()).await?;
-            migrator(&sqlx::migrate!("../../migrations/sqlite")).run(&writer).await?;
-            let readers = pool(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
-            return Ok(Self::Sqlite { writer, readers });
+            return Self::open_sqlite(SqliteConnectOptions::from_str(url)?).await;
         } else {
             return Err(Error::Address);
         };
@@ -71,6 +57,26 @@ impl Pool {
             migrator(&sqlx::migrate!("../../migrations/postgres")).run(db).await?;
         }
         Ok(pool)
+    }
+
+    /// Opens the database in a file and brings its tables up to date, unless it is another program's.
+    pub(crate) async fn open_sqlite(options: SqliteConnectOptions) -> Result<Self, Error> {
+        backup::recognise(options.get_filename()).await?;
+        let options = options
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            // FULL: a commit that was acknowledged survives a loss of power.
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(WAIT_FOR_CONNECTION)
+            .foreign_keys(true)
+            .statement_cache_capacity(STATEMENT_CACHE);
+        let pool = |connections| {
+            SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION)
+        };
+        let writer = pool(1).connect_with(options.clone()).await?;
+        migrator(&sqlx::migrate!("../../migrations/sqlite")).run(&writer).await?;
+        let readers = pool(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
+        Ok(Self::Sqlite { writer, readers })
     }
 
     /// Whether the database answers.

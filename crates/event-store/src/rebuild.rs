@@ -326,9 +326,7 @@ impl Pool {
     /// # Errors
     /// When the database fails.
     pub async fn head(&self) -> Result<i64, Error> {
-        Ok(on!(self, |db, _dialect| {
-            sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?
-        }))
+        Ok(self.head_row().await?.0)
     }
 
     /// Reads the head and holds it until the transaction ends. SQLite's one writer holds everything anyway.

@@ -10,7 +10,7 @@ use std::sync::{
 use futures_util::Stream;
 use tokio::sync::{broadcast, watch};
 
-use crate::{Error, Pool, event::Shared, postgres};
+use crate::{Error, Pool, event::Shared, postgres, stored};
 
 /// Events kept for followers that are a little behind.
 const RING: usize = 4_096;
@@ -72,7 +72,8 @@ async fn publish(mut tail: Tail) {
             continue;
         }
         while sent.load(Ordering::Relaxed) < head {
-            let page = match tail.pool.read_log(sent.load(Ordering::Relaxed), PAGE).await {
+            let from = sent.load(Ordering::Relaxed);
+            let page = match tail.pool.read_each(from, PAGE).await {
                 Ok(page) if page.is_empty() => break,
                 Ok(page) => page,
                 Err(error) => {
@@ -81,9 +82,13 @@ async fn publish(mut tail: Tail) {
                 }
             };
             for event in page {
-                sent.store(event.position, Ordering::Relaxed);
-                // Nobody listening is not an error.
-                let _ = tail.live.send(Arc::new(event));
+                sent.store(stored::position(&event).unwrap_or(from + 1), Ordering::Relaxed);
+                match event {
+                    // Nobody listening is not an error.
+                    Ok(event) => drop(tail.live.send(Arc::new(event))),
+                    // Left out here, so that followers see the gap, read it themselves and are told by name.
+                    Err(error) => tracing::error!(%error, "an event cannot be handed out"),
+                }
             }
         }
     }
@@ -136,7 +141,7 @@ struct Follower {
     tail: Tail,
     /// Position of the last event handed out.
     at: i64,
-    page: std::vec::IntoIter<crate::Recorded>,
+    page: std::vec::IntoIter<Result<crate::Recorded, Error>>,
     live: Option<broadcast::Receiver<Shared>>,
 }
 
@@ -144,13 +149,14 @@ impl Follower {
     async fn next(&mut self) -> Result<Option<Shared>, Error> {
         loop {
             if let Some(event) = self.page.next() {
+                let event = event?;
                 self.at = event.position;
                 return Ok(Some(Arc::new(event)));
             }
             let Some(live) = &mut self.live else {
                 // Listen first, then read: nothing can fall between the two.
                 let live = self.tail.live.subscribe();
-                let page = self.tail.pool.read_log(self.at, PAGE).await?;
+                let page = self.tail.pool.read_each(self.at, PAGE).await?;
                 if page.len() < PAGE as usize {
                     self.live = Some(live);
                 }

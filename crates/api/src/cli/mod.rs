@@ -1,9 +1,12 @@
 //! The commands of `zhixing`.
+mod backup;
+mod export;
 mod health;
 mod import;
 mod rebuild;
 mod screen;
 mod serve;
+mod trust;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -25,6 +28,8 @@ const EXAMPLES: &str = "Examples:
   zhixing import breakdown.xlsx --plan AQKAAAAAAAAAAAAAAAAAAAAA --number-prefix A
   zhixing schema > schema.graphql
   zhixing verify
+  zhixing export --output events.ndjson
+  zhixing backup /backup/zhixing-2026-01-31.db
 
 Settings come from flags, then the environment (ZHIXING_LISTEN, ZHIXING_DATABASE, ZHIXING_DATA,
 ZHIXING_LIMITS__BODY_BYTES …), then zhixing.toml.";
@@ -53,8 +58,6 @@ enum Command {
     Schema,
     /// Bring the database's tables up to date
     Migrate,
-    /// Recompute the hash chain over the whole log and name the first bad position
-    Verify,
     /// Build views and projections anew from the log and compare them with the ones that serve
     #[command(after_help = "Examples:
   zhixing rebuild                    compare every view and projection with the log
@@ -67,6 +70,47 @@ enum Command {
         /// Put the new rows in the place of those that differ
         #[arg(long)]
         apply: bool,
+    },
+    /// Recompute every hash of the log, hold it to its signed checkpoints, and name the first bad position
+    #[command(after_help = "Examples:
+  zhixing verify
+  zhixing verify --checkpoint kept-elsewhere.json --key zhixing+1a2b3c4d+AQ…")]
+    Verify(trust::VerifyArguments),
+    /// Sign the end of the log now and print the checkpoint
+    #[command(after_help = "Examples:
+  zhixing checkpoint > checkpoint.json
+  zhixing checkpoint --show-key")]
+    Checkpoint(trust::CheckpointArguments),
+    /// Print the proof that an event is in the signed log
+    #[command(after_help = "Examples:
+  zhixing prove 1234 > proof.json
+  zhixing verify-proof proof.json --key zhixing+1a2b3c4d+AQ…")]
+    Prove {
+        /// Where the event stands in the log
+        #[arg(value_name = "POSITION", value_parser = clap::value_parser!(i64).range(1..))]
+        position: i64,
+    },
+    /// Check a proof; needs neither the database nor the network
+    VerifyProof(trust::VerifyProofArguments),
+    /// Write the log as CloudEvents, one a line
+    #[command(after_help = "Examples:
+  zhixing export | jq .type
+  zhixing export --output events.ndjson          continues where the file ends
+  zhixing export --after 1000 --to 2000 --source https://quality.example.cn/log --output part.ndjson")]
+    Export(export::ExportArguments),
+    /// Copy the embedded database while it is in use, and verify the copy
+    Backup {
+        /// The copy; must not exist
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a backup into an empty data directory, after verifying it
+    #[command(after_help = "Example:
+  zhixing restore /backup/zhixing-2026-01-31.db --data /srv/zhixing")]
+    Restore {
+        /// The backup
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
     },
     /// Ask a running service whether it is ready; exit status 0 when it is
     Health {
@@ -105,6 +149,12 @@ pub enum Failure {
     /// The log or the database failed.
     #[error(transparent)]
     Store(#[from] zhixing_event_store::Error),
+    /// No checkpoint could be signed or read.
+    #[error(transparent)]
+    Signing(#[from] crate::checkpoints::SigningError),
+    /// The log could not be exported.
+    #[error(transparent)]
+    Export(#[from] crate::export::ExportError),
     /// Something else, in words.
     #[error("{0}")]
     Said(String),
@@ -137,8 +187,17 @@ pub async fn run() -> Result<(), Failure> {
             pool.close().await;
             Ok(())
         }
-        Command::Verify => verify(&open(&settings).await?).await,
         Command::Rebuild { names, apply } => rebuild::rebuild(&open(&settings).await?, &names, apply).await,
+        Command::Verify(arguments) => trust::verify(&pool(&settings).await?, &settings, arguments).await,
+        Command::Checkpoint(arguments) if arguments.only_shows() => trust::show_key(&settings),
+        Command::Checkpoint(arguments) => {
+            trust::checkpoint(&open(&settings).await?, &settings, &arguments).await
+        }
+        Command::Prove { position } => trust::prove(&pool(&settings).await?, position).await,
+        Command::VerifyProof(arguments) => trust::verify_proof(&arguments),
+        Command::Export(arguments) => export::export(&pool(&settings).await?, arguments).await,
+        Command::Backup { file } => backup::backup(&pool(&settings).await?, &file).await,
+        Command::Restore { file } => backup::restore(&settings, &file).await,
         Command::Health { url } => health::ask(&url).await,
     }
 }
@@ -161,13 +220,4 @@ async fn pool(settings: &Settings) -> Result<Pool, Failure> {
 async fn open(settings: &Settings) -> Result<EventStore, Failure> {
     let pool = pool(settings).await?;
     Ok(EventStore::open(pool, Arc::new(SystemClock), graphql::catalogue()).await?)
-}
-
-async fn verify(store: &EventStore) -> Result<(), Failure> {
-    let head = u64::try_from(store.head()).unwrap_or(0);
-    let bar = screen::bar(head, "events");
-    let position = store.verify(|at| bar.set_position(u64::try_from(at).unwrap_or(0))).await?;
-    bar.finish_and_clear();
-    screen::say(&format!("The log is whole: {position} events, every hash as it was written."));
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Failure, import, open, screen};
-use crate::{config::Settings, server};
+use crate::{checkpoints::Signer, config::Settings, server};
 
 /// How long open requests may take to end after a signal to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -20,7 +20,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
-    let service = server::Service::start(store).await?;
+    let service = server::Service::start(store.clone()).await?;
     let router = server::router(&service, &settings, stopped.clone())
         .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);
@@ -29,6 +29,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         signal().await;
         stop.send_replace(true);
     });
+    let signer = (settings.checkpoint_minutes > 0).then(|| Signer::new(&settings));
+    let signing = signer
+        .clone()
+        .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
     let mut until = stopped.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = until.wait_for(|stop| *stop).await;
@@ -42,6 +46,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
     }
+    if let (Some(signer), Some(signing)) = (signer, signing) {
+        // The last word of this run: what was appended since the last checkpoint.
+        let _ = signing.await;
+        signer.try_sign(&store).await;
+    }
     service.stop().await;
     Ok(())
 }
@@ -54,6 +63,7 @@ fn welcome(settings: &Settings, address: std::net::SocketAddr) {
   GraphQL    http://{address}/graphql   (WebSocket and SSE at the same address)
   Schema     http://{address}/graphql/schema.graphql
   Health     http://{address}/healthz  /readyz  /metrics
+  Log        http://{address}/log/checkpoint   (signed; see `zhixing verify --help`)
 
 Try:
   curl -s http://{address}/graphql -H 'content-type: application/json' \\

@@ -194,7 +194,10 @@ pub struct Queries;
 #[Object(name = "LifecycleQueries")]
 impl Queries {
     /// The lifecycles of these kinds, or of all.
-    async fn lifecycles(&self, kinds: Option<Vec<Kind>>) -> Vec<Lifecycle> {
+    async fn lifecycles(
+        &self,
+        #[graphql(desc = "Which kinds; all when left out.")] kinds: Option<Vec<Kind>>,
+    ) -> Vec<Lifecycle> {
         let wanted = |kind: &&Kind| kinds.as_ref().is_none_or(|kinds| kinds.contains(kind));
         Kind::ALL.iter().filter(wanted).map(|kind| Lifecycle::from(*kind)).collect()
     }

@@ -90,7 +90,7 @@ macro_rules! mutations {
                 async fn $mutation(
                     &self,
                     ctx: &async_graphql::Context<'_>,
-                    input: $input,
+                    #[graphql(desc = "What is asked.")] input: $input,
                     #[graphql(desc = "Your id for this command, 1 to 100 visible ASCII characters: a retry with the same id gets the first answer and does nothing twice.")]
                     command_id: Option<String>,
                     #[graphql(desc = "The version of the object that you have seen: if it has moved on, the command is refused with VersionConflict.")]

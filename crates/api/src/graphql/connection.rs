@@ -220,6 +220,7 @@ macro_rules! connection {
             pub node: $node,
         }
 
+        #[doc = concat!("A page of ", $doc, ".")]
         #[async_graphql::Object]
         impl $connection {
             /// The objects with their cursors.

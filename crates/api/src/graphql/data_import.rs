@@ -221,7 +221,7 @@ impl Mutations {
     async fn import_data(
         &self,
         ctx: &Context<'_>,
-        input: ImportData,
+        #[graphql(desc = "The file and how to take it.")] input: ImportData,
         #[graphql(desc = "Your id for this command, 1 to 100 visible ASCII characters: a retry with the same id gets the first answer.")]
         command_id: Option<String>,
         #[graphql(default, desc = "Only say what would happen; nothing is recorded.")] dry_run: bool,

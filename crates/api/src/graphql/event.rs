@@ -41,6 +41,7 @@ impl ScalarType for Position {
 #[derive(Clone, Debug)]
 pub struct Event(pub Shared);
 
+/// Something that happened. Events never change.
 #[Object]
 impl Event {
     /// Its own identity (UUID), for recognising one that arrives twice.
@@ -237,6 +238,7 @@ impl ChangeWhere {
 #[derive(Debug, Default)]
 pub struct Subscriptions;
 
+/// What can be followed.
 #[Subscription]
 impl Subscriptions {
     /// Every change behind `after`, in order, without hole or repetition: first what was recorded before, then live. Keep
@@ -246,7 +248,7 @@ impl Subscriptions {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Begin behind this position; now, when left out.")] after: Option<Position>,
-        r#where: Option<ChangeWhere>,
+        #[graphql(desc = "Which ones; all when left out.")] r#where: Option<ChangeWhere>,
     ) -> Result<impl Stream<Item = Result<Event>> + use<>> {
         let viewer = ctx.viewer();
         if !viewer.is_official() {

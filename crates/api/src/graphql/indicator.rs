@@ -219,6 +219,7 @@ impl Indicator {
     async fn measurements(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<MeasurementWhere>,
         #[graphql(default_with = "OrderDirection::Asc", desc = "First to last, or last to first.")]
         direction: OrderDirection,
@@ -483,7 +484,7 @@ pub struct Queries;
 #[Object(name = "IndicatorQueries")]
 impl Queries {
     /// The indicator with this id.
-    async fn indicator(&self, ctx: &Context<'_>, id: Id<Domain>) -> Result<Option<Indicator>> {
+    async fn indicator(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Indicator>> {
         ctx.load(id).await
     }
 
@@ -492,7 +493,9 @@ impl Queries {
     async fn indicators(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<IndicatorWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<IndicatorOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,

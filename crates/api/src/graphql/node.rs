@@ -56,12 +56,20 @@ pub struct Queries;
 #[Object(name = "NodeQueries")]
 impl Queries {
     /// The object with this id; null when there is none or the viewer may not see it.
-    async fn node(&self, ctx: &Context<'_>, id: async_graphql::ID) -> Result<Option<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Its id, of whatever kind.")] id: async_graphql::ID,
+    ) -> Result<Option<Node>> {
         find(ctx, "id", &id).await
     }
 
     /// The objects with these ids, at most 100, in their order.
-    async fn nodes(&self, ctx: &Context<'_>, ids: Vec<async_graphql::ID>) -> Result<Vec<Option<Node>>> {
+    async fn nodes(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Their ids, of whatever kinds.")] ids: Vec<async_graphql::ID>,
+    ) -> Result<Vec<Option<Node>>> {
         if ids.len() > MOST {
             return Err(error::invalid("ids", "has more than 100 entries"));
         }

@@ -210,7 +210,9 @@ impl Plan {
     async fn tasks(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<TaskWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<TaskOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
@@ -225,7 +227,9 @@ impl Plan {
     async fn indicators(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<IndicatorWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<IndicatorOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
@@ -297,7 +301,7 @@ pub struct Queries;
 #[Object(name = "PlanQueries")]
 impl Queries {
     /// The plan with this id.
-    async fn plan(&self, ctx: &Context<'_>, id: Id<Domain>) -> Result<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Plan>> {
         ctx.load(id).await
     }
 
@@ -306,7 +310,9 @@ impl Queries {
     async fn plans(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<PlanWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<PlanOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,

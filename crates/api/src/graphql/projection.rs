@@ -119,6 +119,7 @@ impl Visible for Entry {
 #[derive(Clone, Debug)]
 pub struct TimelineEntry(Entry);
 
+/// Something that happened, as the timeline tells it (动态).
 #[Object]
 impl TimelineEntry {
     /// Its place in the log.
@@ -235,7 +236,7 @@ impl Queries {
     async fn timeline(
         &self,
         ctx: &Context<'_>,
-        r#where: Option<TimelineWhere>,
+        #[graphql(desc = "Which ones; all when left out.")] r#where: Option<TimelineWhere>,
         #[graphql(
             desc = "Wait until everything up to this position is in; the end of the log when left out."
         )]
@@ -274,7 +275,11 @@ pub struct Mutations;
 #[Object(name = "ProjectionMutations")]
 impl Mutations {
     /// Tries the parked events of a projection again; how many remain. For administrators.
-    async fn retry_parked_events(&self, ctx: &Context<'_>, name: String) -> Result<i64> {
+    async fn retry_parked_events(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of this projection.")] name: String,
+    ) -> Result<i64> {
         if !ctx.viewer().roles.contains(&Role::Administrator) {
             return Err(error::not_permitted("parked events are retried by administrators"));
         }

@@ -47,6 +47,7 @@ impl Region {
     }
 }
 
+/// An administrative division by GB/T 2260 (行政区划).
 #[Object]
 impl Region {
     /// The object's id.
@@ -153,7 +154,7 @@ pub struct Queries;
 #[Object(name = "RegionQueries")]
 impl Queries {
     /// The region with this code.
-    async fn region(&self, code: RegionCode) -> Option<Region> {
+    async fn region(&self, #[graphql(desc = "Its six digits.")] code: RegionCode) -> Option<Region> {
         Region::find(code)
     }
 
@@ -161,7 +162,7 @@ impl Queries {
     async fn regions(
         &self,
         _ctx: &Context<'_>,
-        r#where: Option<RegionWhere>,
+        #[graphql(desc = "Which ones; all when left out.")] r#where: Option<RegionWhere>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,

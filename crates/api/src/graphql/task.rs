@@ -232,7 +232,9 @@ impl Task {
     async fn children(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<TaskWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<TaskOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
@@ -247,7 +249,9 @@ impl Task {
     async fn indicators(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<IndicatorWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<IndicatorOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
@@ -386,7 +390,7 @@ pub struct Queries;
 #[Object(name = "TaskQueries")]
 impl Queries {
     /// The task with this id.
-    async fn task(&self, ctx: &Context<'_>, id: Id<Domain>) -> Result<Option<Task>> {
+    async fn task(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Task>> {
         ctx.load(id).await
     }
 
@@ -395,7 +399,9 @@ impl Queries {
     async fn tasks(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<TaskWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<TaskOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,

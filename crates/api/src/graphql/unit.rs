@@ -175,7 +175,7 @@ pub struct Queries;
 #[Object(name = "UnitQueries")]
 impl Queries {
     /// The unit with this id.
-    async fn unit(&self, ctx: &Context<'_>, id: Id<Domain>) -> Result<Option<Unit>> {
+    async fn unit(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Unit>> {
         ctx.load(id).await
     }
 
@@ -184,7 +184,9 @@ impl Queries {
     async fn units(
         &self,
         ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
         r#where: Option<UnitWhere>,
+        #[graphql(desc = "In which order.")]
         order_by: Option<UnitOrder>,
         #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
         #[graphql(desc = "Those behind this cursor.")] after: Option<String>,

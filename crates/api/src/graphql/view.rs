@@ -76,8 +76,8 @@ impl<T: Shown> Life<T> {
     async fn as_of(
         &self,
         ctx: &Context<'_>,
-        version: Option<i64>,
-        time: Option<DateTime<Utc>>,
+        #[graphql(desc = "After so many events.")] version: Option<i64>,
+        #[graphql(desc = "At this instant.")] time: Option<DateTime<Utc>>,
     ) -> async_graphql::Result<Option<T::View>> {
         let until = match (version, time) {
             (Some(version), None) if version >= 0 => AsOf::Version(version),

@@ -156,6 +156,8 @@ impl<'s> Importer<'s> {
             rejected: Vec::new(),
             readings: Vec::new(),
         };
+        // A key that a rival took meanwhile: the next round finds what has it.
+        let mut taken = None;
         for _ in 0..TRIES {
             let mut work = self.store.begin(self.viewer, job.command_id.clone());
             let plan = match format {
@@ -181,14 +183,17 @@ impl<'s> Importer<'s> {
                     return Ok(Done { plan: Some(plan), report, position, imported_before: false });
                 }
                 Err(Refusal::Conflict { .. }) => {}
-                // A rival imported the same file at the same time.
-                Err(Refusal::Taken { claim, holder, .. }) if claim.scope == DataImport::FILE => {
-                    return self.done_before(Id::new(holder)).await;
+                Err(refusal @ Refusal::Taken { .. }) => {
+                    // A rival imported the same file at the same time: units and plan of it stand there already.
+                    if let Some(id) = self.store.holder(DataImport::FILE, &file_key).await? {
+                        return self.done_before(Id::new(id)).await;
+                    }
+                    taken = Some(refusal);
                 }
                 Err(refusal) => return Err(Error::from(refusal).into()),
             }
         }
-        Err(Error::Busy.into())
+        Err(taken.map_or(Error::Busy, Error::from).into())
     }
 
     /// Who may import at all, before a file is looked at; each row is then decided by its own rules.

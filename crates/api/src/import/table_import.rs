@@ -17,6 +17,7 @@ use super::{
     report::{Repair, RowRejection},
     responsible::{Responsible, parse_responsible},
     table::{TableRow, read_table},
+    text::{half_width, is_blank},
 };
 use crate::graphql::{
     connection::Narrow, plan::Plan as PlanView, task::Task as TaskView, unit::Unit as UnitView,
@@ -170,6 +171,16 @@ impl<'i, 's> TableImport<'i, 's> {
         }
     }
 
+    /// A unit whose name was written without the level before it: 文化广电旅游体育局 for 市文化广电旅游体育局.
+    fn without_level(&self, name: &str) -> Option<(String, Id<Unit>)> {
+        const LEVELS: [&str; 4] = ["省", "市", "州", "县"];
+        if LEVELS.iter().any(|level| name.starts_with(level)) {
+            return None;
+        }
+        let mut full = LEVELS.iter().map(|level| format!("{level}{name}"));
+        full.find_map(|full| self.units.get(&full).map(|id| (full, *id)))
+    }
+
     /// Units by name or alias in the plan's region; an unknown one is registered.
     async fn resolve(
         &mut self,
@@ -183,6 +194,9 @@ impl<'i, 's> TableImport<'i, 's> {
         for (leads, name) in leads.chain(responsible.supporting.iter().map(|name| (false, name))) {
             let id = if let Some(id) = self.units.get(name) {
                 *id
+            } else if let Some((full, id)) = self.without_level(name) {
+                self.repairs.push(Repair::new(row.row, RESPONSIBLE, name, full));
+                id
             } else {
                 let group = responsible.open_groups.contains(name);
                 let id: Id<Unit> = Id::new(self.importer.store.clock().new_id());
@@ -216,12 +230,18 @@ impl<'i, 's> TableImport<'i, 's> {
     }
 }
 
+/// Whether two texts say the same: half- and full-width characters and blanks make no difference.
+fn same(one: &str, other: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(|c| !is_blank(*c)).map(half_width).collect::<String>();
+    plain(one) == plain(other)
+}
+
 /// A row whose task stands there already.
 fn compare(known: &TaskView, row: &TableRow, responsibility: &Responsibility) -> Row {
     let content = if row.content.trim().is_empty() { &row.title } else { &row.content };
-    let differs = if known.title != row.title {
+    let differs = if !same(&known.title, &row.title) {
         Some("工作任务")
-    } else if &known.summary != content {
+    } else if !same(&known.summary, content) {
         Some("主要内容")
     } else if known.lead_unit_ids.0 != responsibility.lead_unit_ids
         || known.supporting_unit_ids.0 != responsibility.supporting_unit_ids

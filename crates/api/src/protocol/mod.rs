@@ -27,7 +27,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::any;
 use futures_util::stream::{self as streams, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use guard::Order;
+use guard::{Ids, Order};
 use limits::millis;
 use reply::Reply;
 use request::Params;
@@ -90,6 +90,7 @@ struct Operation {
     request: Request,
     cost: Option<Value>,
     order: Order,
+    ids: Ids,
     request_id: String,
 }
 
@@ -133,7 +134,7 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
     ) -> Result<Operation, Vec<ServerError>> {
         let name = params.operation_name.as_deref();
         let mut checked = self.inner.guard.check(&params.query, name, params.variables)?;
-        let order = std::mem::take(&mut checked.order);
+        let (order, ids) = (std::mem::take(&mut checked.order), std::mem::take(&mut checked.ids));
         let (kind, cost, depth) = (checked.kind, checked.cost, checked.depth);
         tracing::debug!(request_id, %kind, operation = checked.operation_name, cost, depth, "admitted");
         let limits = self.limits();
@@ -141,16 +142,16 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
             .report_cost
             .then(|| async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }));
         let request = (self.inner.prepare)(checked.into_request().data(viewer));
-        Ok(Operation { kind, request, cost, order, request_id })
+        Ok(Operation { kind, request, cost, order, ids, request_id })
     }
 
     /// Runs a query or a mutation.
     async fn run(&self, operation: Operation) -> Reply {
-        let Operation { request, cost, order, request_id, .. } = operation;
+        let Operation { request, cost, order, ids, request_id, .. } = operation;
         let execution = AssertUnwindSafe(self.inner.executor.execute(request)).catch_unwind();
         match tokio::time::timeout(millis(self.limits().execution_timeout_ms), execution).await {
             Ok(Ok(response)) => {
-                let mut reply = Reply::of(response, &order, &request_id);
+                let mut reply = Reply::of(response, &order, &ids, &request_id);
                 reply.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
                 reply
             }
@@ -171,10 +172,10 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
             let endpoint = self.clone();
             return streams::once(async move { endpoint.run(operation).await }).boxed();
         }
-        let (order, request_id) = (operation.order, operation.request_id);
+        let (order, ids, request_id) = (operation.order, operation.ids, operation.request_id);
         let events = self.inner.executor.execute_stream(operation.request, None);
         let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| match event {
-            Ok(response) => Reply::of(response, &order, &request_id),
+            Ok(response) => Reply::of(response, &order, &ids, &request_id),
             Err(_) => panicked(&request_id),
         });
         replies.boxed()

@@ -1,7 +1,7 @@
 //! What goes back to the client, whatever the transport: well-formed, and nothing of our insides in it.
 
 use super::error;
-use super::guard::Order;
+use super::guard::{Ids, Order};
 use async_graphql::{PathSegment, Response, ServerError, Value};
 use axum::http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -38,11 +38,11 @@ impl Reply {
     }
 
     /// What the executor answered.
-    pub(super) fn of(response: Response, order: &Order, request_id: &str) -> Self {
+    pub(super) fn of(response: Response, order: &Order, ids: &Ids, request_id: &str) -> Self {
         // The executor says null where nothing ran; its errors about the request as a whole have no path.
         let refused =
             response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty());
-        let errors = response.errors.into_iter().map(|error| clean(error, request_id)).collect();
+        let errors = response.errors.into_iter().map(|error| clean(error, ids, request_id)).collect();
         let data = (!refused).then(|| order.arrange(response.data));
         Self { errors, data, extensions: response.extensions, fault: None, headers: response.http_headers }
     }
@@ -81,7 +81,7 @@ fn reason(message: &str) -> &str {
 }
 
 /// Errors with a code are meant for the client; of all others it learns the kind and the request id.
-fn clean(error: ServerError, request_id: &str) -> ServerError {
+fn clean(error: ServerError, ids: &Ids, request_id: &str) -> ServerError {
     if error::code(&error).is_some() {
         let mut coded = error;
         error::set(&mut coded, "requestId", request_id);
@@ -94,13 +94,16 @@ fn clean(error: ServerError, request_id: &str) -> ServerError {
     let is_input =
         ["Failed to parse \"", "Expected input type \""].iter().any(|start| error.message.starts_with(start));
     let mut cleaned = if is_input {
+        tracing::debug!(request_id, error = %error.message, "an argument was refused during execution");
+        let reason = reason(&error.message);
+        // The words end with the id in question; the guard knows where it stands.
+        let at = ids.iter().rev().find(|(id, _)| reason.ends_with(id.as_str()));
         let mut names = error.path.iter().filter_map(|segment| match segment {
             PathSegment::Field(name) => Some(name.as_str()),
             PathSegment::Index(_) => None,
         });
-        let field = names.next_back().unwrap_or_default();
-        tracing::debug!(request_id, error = %error.message, "an argument was refused during execution");
-        error::invalid_input(format!("an argument of `{field}` {}", reason(&error.message)), field)
+        let field = at.map_or_else(|| names.next_back().unwrap_or_default(), |(_, field)| field);
+        error::invalid_input(format!("{field} {reason}"), field)
     } else {
         tracing::error!(request_id, error = %error.message, path = ?error.path, "a resolver failed");
         error::internal(request_id)

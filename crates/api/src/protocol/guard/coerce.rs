@@ -16,8 +16,13 @@ pub(super) enum Place<'a> {
 }
 
 impl Place<'_> {
-    /// `variables.input.units[2] must …` or `tasks(first:) must …`.
-    pub(super) fn error(&self, path: &[Segment], problem: &str, pos: Option<Pos>) -> ServerError {
+    /// `input.units[2]` or `first`.
+    fn field(&self, path: &[Segment]) -> String {
+        let (Self::Variable(name) | Self::Argument { name, .. }) = self;
+        format!("{name}{}", Self::tail(path))
+    }
+
+    fn tail(path: &[Segment]) -> String {
         let mut tail = String::new();
         for segment in path {
             // Writing to a string does not fail.
@@ -26,15 +31,28 @@ impl Place<'_> {
                 Segment::Index(index) => write!(tail, "[{index}]"),
             };
         }
-        let (at, field) = match self {
-            Self::Variable(name) => (format!("variables.{name}{tail}"), format!("{name}{tail}")),
-            Self::Argument { owner, name } => (format!("{owner}({name}:){tail}"), format!("{name}{tail}")),
+        tail
+    }
+
+    /// `variables.input.units[2] must …` or `tasks(first:) must …`.
+    pub(super) fn error(&self, path: &[Segment], problem: &str, pos: Option<Pos>) -> ServerError {
+        let tail = Self::tail(path);
+        let at = match self {
+            Self::Variable(name) => format!("variables.{name}{tail}"),
+            Self::Argument { owner, name } => format!("{owner}({name}:){tail}"),
         };
-        let mut error = error::invalid_input(format!("{at} {problem}"), &field);
+        let mut error = error::invalid_input(format!("{at} {problem}"), &self.field(path));
         error.locations.extend(pos);
         error
     }
 }
+
+/// Ids in an operation, each with the field it stands in: types that share the scalar refuse each other's only during
+/// execution, where the field is no longer known.
+pub(in crate::protocol) type Ids = Vec<(String, String)>;
+
+/// Most ids remembered.
+const MOST_IDS: usize = 1_000;
 
 /// One step into a value.
 pub(super) enum Segment {
@@ -51,6 +69,7 @@ pub(super) struct Values<'a> {
     pub(super) json: bool,
     pub(super) path: Vec<Segment>,
     pub(super) uses: &'a mut Vec<Use>,
+    pub(super) ids: &'a mut Ids,
     pub(super) errors: &'a mut Vec<ServerError>,
 }
 
@@ -110,6 +129,11 @@ impl Values<'_> {
                 _ => self.fail(format!("must be an object of type `{name}`")),
             },
             Some(Kind::Scalar(check)) => {
+                if let ("ID", Value::String(id)) = (name.as_str(), value)
+                    && self.ids.len() < MOST_IDS
+                {
+                    self.ids.push((id.clone(), self.place.field(&self.path)));
+                }
                 if self.free(value) {
                     let verdict = value.clone().into_const().map_or(Ok(()), |value| check(&value));
                     if let Err(problem) = verdict {
@@ -208,6 +232,7 @@ pub(super) fn variables(
     operation: &OperationDefinition,
     uses: &[&Use],
     mut given: Variables,
+    ids: &mut Ids,
 ) -> Result<Variables, Vec<ServerError>> {
     let mut coerced = Variables::default();
     let mut errors = Vec::new();
@@ -229,7 +254,7 @@ pub(super) fn variables(
         let value = value.into_value();
         let (path, uses) = (Vec::new(), &mut Vec::new());
         let mut values =
-            Values { schema, place: &place, pos: None, json: true, path, uses, errors: &mut errors };
+            Values { schema, place: &place, pos: None, json: true, path, uses, ids, errors: &mut errors };
         values.check(ty, &value, false);
         if let Some(value) = value.into_const() {
             coerced.insert(name.clone(), value);

@@ -13,6 +13,7 @@ mod overlap;
 mod rules;
 mod schema;
 
+pub(super) use coerce::Ids;
 pub(super) use order::Order;
 
 use super::{Limits, error};
@@ -64,6 +65,8 @@ pub struct Checked {
     pub depth: u64,
     /// In which order the answer's fields stand.
     pub(super) order: Order,
+    /// The ids in it and where they stand.
+    pub(super) ids: coerce::Ids,
     document: ExecutableDocument,
     variables: Variables,
 }
@@ -106,7 +109,8 @@ impl Guard {
         let facts = rules::validate(&self.schema, &document)?;
         let (name, operation) = select(&document, operation_name).map_err(|error| vec![error])?;
         let uses = facts.uses_of(name, &document);
-        let variables = coerce::variables(&self.schema, &operation.node, &uses, variables)?;
+        let mut ids = facts.ids.clone();
+        let variables = coerce::variables(&self.schema, &operation.node, &uses, variables, &mut ids)?;
         let measure = document::measure(&self.schema, &self.limits, &document, &operation.node, &variables)?;
         overlap::check(&self.schema, &document, &operation.node).map_err(|error| vec![error])?;
         Ok(Checked {
@@ -114,6 +118,7 @@ impl Guard {
             operation_name: name.map(ToString::to_string),
             cost: measure.cost,
             depth: measure.depth,
+            ids,
             order: Order::of(&document, &operation.node.selection_set.node),
             document: document::hand_over(&document, operation, &variables),
             variables,

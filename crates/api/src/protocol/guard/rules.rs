@@ -2,7 +2,7 @@
 //! once, fragments are not expanded.
 
 use super::MAX_ERRORS;
-use super::coerce::{Place, Values};
+use super::coerce::{Ids, Place, Values};
 use super::schema::{Inputs, Schema, base_name};
 use crate::protocol::error;
 use async_graphql::parser::types::{
@@ -35,6 +35,8 @@ struct Scope {
 pub(super) struct Facts {
     operations: HashMap<Option<Name>, Scope>,
     fragments: HashMap<Name, Scope>,
+    /// Ids that stand in the document itself.
+    pub(super) ids: Ids,
 }
 
 impl Facts {
@@ -65,8 +67,8 @@ impl Facts {
 
 /// Walks the whole document.
 pub(super) fn validate(schema: &Schema, document: &ExecutableDocument) -> Result<Facts, Vec<ServerError>> {
-    let mut walk = Walk { schema, document, scope: Scope::default(), errors: Vec::new() };
-    let mut facts = Facts { operations: HashMap::new(), fragments: HashMap::new() };
+    let mut walk = Walk { schema, document, scope: Scope::default(), ids: Ids::new(), errors: Vec::new() };
+    let mut facts = Facts { operations: HashMap::new(), fragments: HashMap::new(), ids: Ids::new() };
     for (name, fragment) in &document.fragments {
         walk.fragment(&fragment.node);
         facts.fragments.insert(name.clone(), std::mem::take(&mut walk.scope));
@@ -75,6 +77,7 @@ pub(super) fn validate(schema: &Schema, document: &ExecutableDocument) -> Result
         walk.operation(operation);
         facts.operations.insert(name.cloned(), std::mem::take(&mut walk.scope));
     }
+    facts.ids = walk.ids;
     let mut errors = walk.errors;
     spreads(&facts, document, &mut errors);
     if errors.is_empty() {
@@ -184,6 +187,7 @@ struct Walk<'a> {
     schema: &'a Schema,
     document: &'a ExecutableDocument,
     scope: Scope,
+    ids: Ids,
     errors: Vec<ServerError>,
 }
 
@@ -395,6 +399,7 @@ impl Walk<'_> {
             json: false,
             path: Vec::new(),
             uses: &mut self.scope.uses,
+            ids: &mut self.ids,
             errors: &mut self.errors,
         };
         values.check(ty, value, has_default);

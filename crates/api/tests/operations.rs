@@ -1,0 +1,293 @@
+//! What an operator does at the terminal, with the program itself: verify, sign, prove, export, back up, restore.
+#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use sqlx::AssertSqlSafe;
+
+/// A directory with a log of one imported plan.
+struct Place {
+    directory: tempfile::TempDir,
+}
+
+impl Place {
+    fn empty() -> Self {
+        Self { directory: tempfile::tempdir().unwrap() }
+    }
+
+    fn with_a_plan() -> Self {
+        let place = Self::empty();
+        let plan =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../reference/plans/hunan-2009-measures.json");
+        place.good(&["import", plan.to_str().unwrap()]);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_zhixing"))
+            .current_dir(self.directory.path())
+            .args(arguments)
+            .output()
+            .unwrap()
+    }
+
+    fn good(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{arguments:?}: {said}{}", String::from_utf8_lossy(&output.stderr));
+        said
+    }
+
+    /// What it says when it fails.
+    fn bad(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            !output.status.success(),
+            "{arguments:?} did not fail: {}",
+            String::from_utf8_lossy(&output.stdout)
+        );
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    async fn by_hand(&self, sql: &str) {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path("data/zhixing.db"));
+        let db = sqlx::SqlitePool::connect_with(options).await.unwrap();
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&db).await.unwrap();
+        db.close().await;
+    }
+
+    fn positions(&self, name: &str) -> Vec<i64> {
+        let text = fs::read_to_string(self.path(name)).unwrap();
+        assert!(text.ends_with('\n'));
+        text.lines()
+            .map(|line| {
+                let event: Value = serde_json::from_str(line).unwrap();
+                assert_eq!(event["specversion"], "1.0");
+                event["sequence"].as_str().unwrap().parse().unwrap()
+            })
+            .collect()
+    }
+}
+
+/// The number before `word` in what was said.
+fn number_before(said: &str, word: &str) -> i64 {
+    let words: Vec<&str> = said.split_whitespace().collect();
+    let at = words.iter().position(|found| found.starts_with(word)).unwrap();
+    words[at - 1].parse().unwrap()
+}
+
+#[tokio::test]
+async fn a_row_altered_by_hand_is_caught() {
+    let place = Place::with_a_plan();
+    assert!(place.good(&["verify"]).starts_with("The log is whole: "));
+    place.by_hand("update events set actor = 'somebody else' where position = 7").await;
+    let said = place.bad(&["verify"]);
+    assert!(
+        said.contains("the log is broken at position 7: the event is not the one that was written"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn an_event_is_proved_far_from_the_database() {
+    let place = Place::with_a_plan();
+    let key = {
+        place.good(&["checkpoint"]);
+        place.good(&["checkpoint", "--show-key"]).trim().to_owned()
+    };
+    fs::write(place.path("proof.json"), place.good(&["prove", "5"])).unwrap();
+    let far = Place::empty();
+    fs::copy(place.path("proof.json"), far.path("proof.json")).unwrap();
+    let said = far.good(&["verify-proof", "proof.json", "--key", &key]);
+    assert!(said.starts_with("Proved: ") && said.contains("position 5"), "{said}");
+    assert_eq!(fs::read_dir(far.directory.path()).unwrap().count(), 1, "nothing is opened or made");
+
+    let text = fs::read_to_string(far.path("proof.json")).unwrap();
+    fs::write(far.path("altered.json"), text.replace("\"actor\": \"", "\"actor\": \"x")).unwrap();
+    let said = far.bad(&["verify-proof", "altered.json", "--key", &key]);
+    assert!(said.contains("the event at position 5 in this proof was altered"), "{said}");
+    fs::write(far.path("not.json"), "{").unwrap();
+    assert!(far.bad(&["verify-proof", "not.json", "--key", &key]).contains("not.json is no proof"));
+    let stranger = Place::with_a_plan();
+    stranger.good(&["checkpoint"]);
+    let other = stranger.good(&["checkpoint", "--show-key"]).trim().to_owned();
+    let said = far.bad(&["verify-proof", "proof.json", "--key", &other]);
+    assert!(said.contains("is signed by the key"), "{said}");
+    assert!(far.bad(&["verify-proof", "proof.json", "--key", "zhixing+00+AA"]).contains("not a public key"));
+}
+
+#[tokio::test]
+async fn an_export_is_continued_where_it_ended() {
+    let place = Place::with_a_plan();
+    let head = number_before(&place.good(&["verify"]), "events");
+    place.good(&["export", "--output", "whole.ndjson"]);
+    let whole = fs::read(place.path("whole.ndjson")).unwrap();
+    assert_eq!(place.positions("whole.ndjson"), (1..=head).collect::<Vec<_>>());
+    // To standard output it is the same, byte for byte.
+    assert_eq!(place.run(&["export"]).stdout, whole);
+
+    // Torn anywhere, it is made whole again.
+    for cut in [0, 1, 40, whole.len() / 2, whole.len() - 1, whole.len()] {
+        fs::write(place.path("torn.ndjson"), &whole[..cut]).unwrap();
+        place.good(&["export", "--output", "torn.ndjson"]);
+        assert!(fs::read(place.path("torn.ndjson")).unwrap() == whole, "cut at {cut}");
+    }
+    place.good(&["export", "--to", "4", "--output", "part.ndjson"]);
+    assert_eq!(place.positions("part.ndjson"), [1, 2, 3, 4]);
+    place.good(&["export", "--to", "6", "--output", "part.ndjson"]);
+    assert_eq!(place.positions("part.ndjson"), [1, 2, 3, 4, 5, 6]);
+    place.good(&[
+        "export",
+        "--after",
+        "4",
+        "--to",
+        "6",
+        "--source",
+        "https://quality.example.cn",
+        "--output",
+        "two.ndjson",
+    ]);
+    assert_eq!(place.positions("two.ndjson"), [5, 6]);
+
+    // What is not such an export is left as it is.
+    for (text, arguments) in [
+        ("dear to somebody", &["export", "--output", "kept"][..]),
+        ("dear\nto somebody\n", &["export", "--output", "kept"]),
+        (fs::read_to_string(place.path("two.ndjson")).unwrap().as_str(), &["export", "--output", "kept"]),
+        (
+            fs::read_to_string(place.path("part.ndjson")).unwrap().as_str(),
+            &["export", "--after", "2", "--output", "kept"],
+        ),
+        (
+            fs::read_to_string(place.path("part.ndjson")).unwrap().as_str(),
+            &["export", "--source", "/other", "--output", "kept"],
+        ),
+    ] {
+        fs::write(place.path("kept"), text).unwrap();
+        let said = place.bad(arguments);
+        assert!(said.contains("is no export that can be continued"), "{said}");
+        assert_eq!(fs::read_to_string(place.path("kept")).unwrap(), text);
+    }
+    let beyond = (head + 1).to_string();
+    assert!(place.bad(&["export", "--to", &beyond]).contains("lies behind the end of the log"));
+}
+
+#[tokio::test]
+async fn a_bad_row_ends_an_export_by_name_and_keeps_what_is_before_it() {
+    let place = Place::with_a_plan();
+    place.by_hand("update events set kind = 'SPACESHIP' where position = 6").await;
+    let said = place.bad(&["export", "--output", "part.ndjson"]);
+    assert!(said.contains("the event at position 6"), "{said}");
+    assert_eq!(place.positions("part.ndjson"), [1, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_backup_comes_back_and_a_later_checkpoint_tells_that_it_is_older() {
+    let place = Place::with_a_plan();
+    place.good(&["checkpoint"]);
+    let then = number_before(&place.good(&["verify"]), "events");
+    place.good(&["backup", "copy.db"]);
+    assert!(place.bad(&["backup", "copy.db"]).contains("copy.db exists already"));
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../reference/plans/gansu-2011-quality-revitalisation.json");
+    place.good(&["import", plan.to_str().unwrap()]);
+    place.good(&["checkpoint"]);
+    let now = number_before(&place.good(&["verify"]), "events");
+    assert!(place.bad(&["restore", "copy.db"]).contains("is not empty"));
+
+    place.good(&["restore", "copy.db", "--data", "restored"]);
+    let said = place.good(&["verify", "--data", "restored"]);
+    assert_eq!(number_before(&said, "events"), then);
+    assert!(said.contains("NOT checked"), "without the key this is said: {said}");
+    fs::copy(place.path("data/signing.key"), place.path("restored/signing.key")).unwrap();
+    assert!(!place.good(&["verify", "--data", "restored"]).contains("NOT checked"));
+    fs::copy(place.path("data/checkpoint.json"), place.path("restored/checkpoint.json")).unwrap();
+    let expected = format!(
+        "checkpoint at position {now} is ahead of the log's head {then}: this log was restored from an older backup or cut"
+    );
+    assert!(place.bad(&["verify", "--data", "restored"]).contains(&expected));
+    assert!(place.bad(&["checkpoint", "--data", "restored"]).contains(&expected));
+
+    // A log that lost events is another log: it goes on under another key, and the old checkpoint is kept aside.
+    fs::rename(place.path("restored/checkpoint.json"), place.path("lost.json")).unwrap();
+    fs::rename(place.path("restored/signing.key"), place.path("old.key")).unwrap();
+    assert!(place.bad(&["checkpoint", "--data", "restored"]).contains("there is no signing key at"));
+    place.good(&["checkpoint", "--data", "restored", "--new-key"]);
+    let old = place.good(&["checkpoint", "--show-key", "--signing-key", "old.key"]);
+    let said = place.good(&["verify", "--data", "restored", "--key", old.trim()]);
+    assert!(!said.contains("NOT checked"), "{said}");
+    let said = place.bad(&["verify", "--data", "restored", "--checkpoint", "lost.json", "--key", old.trim()]);
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[tokio::test]
+async fn a_damaged_backup_is_refused_and_leaves_nothing() {
+    let place = Place::with_a_plan();
+    place.good(&["backup", "copy.db"]);
+    let bytes = fs::read(place.path("copy.db")).unwrap();
+    fs::write(place.path("cut.db"), &bytes[..bytes.len() / 2]).unwrap();
+    assert!(place.bad(&["restore", "cut.db", "--data", "new"]).contains("the database file is damaged"));
+    assert_eq!(fs::read_dir(place.path("new")).unwrap().count(), 0);
+    let said = place.bad(&["restore", "copy.db", "--database", "postgres://localhost/zhixing"]);
+    assert!(said.contains("leave out --database"), "{said}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_service_signs_at_its_start_and_at_its_end_and_shows_it_to_everybody() {
+    use std::io::{BufRead, BufReader};
+    let place = Place::with_a_plan();
+    let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
+        .current_dir(place.directory.path())
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let url = BufReader::new(service.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| {
+            line.trim()
+                .strip_prefix("Health")?
+                .trim()
+                .split(' ')
+                .next()?
+                .strip_suffix("/healthz")
+                .map(str::to_owned)
+        })
+        .unwrap();
+    let head = number_before(&place.good(&["verify"]), "events");
+    let mut shown = None;
+    for _ in 0..200 {
+        let answer = reqwest::get(format!("{url}/log/checkpoint")).await.unwrap();
+        if answer.status() == 200 {
+            shown = Some(answer.json::<Value>().await.unwrap());
+            break;
+        }
+        assert_eq!(answer.status(), 404);
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let shown = shown.unwrap();
+    assert_eq!(shown["position"], head);
+    assert!(shown["note"].as_str().unwrap().starts_with(&format!("zhixing\n{head}\n")));
+    // What was shown can be held against the log.
+    fs::write(place.path("shown.json"), shown.to_string()).unwrap();
+    place.good(&["verify", "--checkpoint", "shown.json"]);
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../reference/plans/gansu-2011-quality-revitalisation.json");
+    place.good(&["import", plan.to_str().unwrap()]);
+    let stopped = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().unwrap();
+    assert!(stopped.success() && service.wait().unwrap().success());
+    let later = number_before(&place.good(&["verify"]), "events");
+    assert!(later > head);
+    let kept: Value = serde_json::from_slice(&fs::read(place.path("data/checkpoint.json")).unwrap()).unwrap();
+    assert_eq!(kept["position"], later);
+}

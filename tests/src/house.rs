@@ -1,0 +1,212 @@
+//! The house of a story: the whole service, spoken to only through its front door.
+use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use serde_json::{Value, json};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use zhixing_api::{
+    config::Settings,
+    graphql,
+    server::{self, Service},
+};
+use zhixing_domain::Kind;
+use zhixing_event_store::{EventStore, Pool};
+
+use crate::{
+    clock::TestClock,
+    database::{Base, Database},
+};
+
+/// Tells a story once on each database.
+macro_rules! story {
+    ($(#[$meta:meta])* $name:ident, |$house:ident| $body:block) => {
+        mod $name {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_sqlite() {
+                $crate::house::tell($crate::database::Base::Sqlite, super::$name).await;
+            }
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn on_postgres() {
+                $crate::house::tell($crate::database::Base::Postgres, super::$name).await;
+            }
+        }
+        $(#[$meta])*
+        async fn $name($house: &mut $crate::house::House) $body
+    };
+}
+pub(crate) use story;
+
+/// Somebody of the leading group's office of the whole country.
+pub(crate) const OFFICE: &str = "dev:ann:LEADING_GROUP_OFFICE";
+/// Another one, for the second pair of eyes.
+pub(crate) const OFFICE_TOO: &str = "dev:bo:LEADING_GROUP_OFFICE";
+/// Nobody in particular.
+pub(crate) const ANONYMOUS: &str = "";
+
+/// What a refusal says, whichever it is.
+pub(crate) const ERRORS: &str = "errors { __typename code message field
+    ... on NotFound { kind } ... on NotAllowedInState { action state allowedIn } ... on NotPermitted { roles }
+    ... on VersionConflict { expected actual } ... on AlreadyExists { kind existingId }
+    ... on RuleViolation { rule legalBasis } ... on InvalidInput { reason } }";
+/// What an event says.
+pub(crate) const EVENT: &str =
+    "id position type kind subjectId version statusFrom statusTo actor regionCode data hash recordedAt";
+
+/// The running service with its database and its clock.
+pub(crate) struct House {
+    pub(crate) clock: Arc<TestClock>,
+    pub(crate) store: EventStore,
+    service: Service,
+    pub(crate) database: Database,
+    http: reqwest::Client,
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) text: String,
+    pub(crate) body: Value,
+}
+
+/// Tells a story in a house of its own, and clears the house away however the story ends.
+pub(crate) async fn tell(base: Base, story: impl AsyncFnOnce(&mut House)) {
+    let mut house = House::open(base).await;
+    let end = AssertUnwindSafe(story(&mut house)).catch_unwind().await;
+    house.close().await;
+    house.database.remove().await;
+    if let Err(panic) = end {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+impl House {
+    async fn open(base: Base) -> Self {
+        let clock = Arc::new(TestClock::new());
+        let database = Database::new(base).await;
+        let store = open_store(&database, &clock).await;
+        let service = Service::start(store.clone()).await.unwrap();
+        let (address, stop, server) = serve(&service).await;
+        Self { clock, store, service, database, http: reqwest::Client::new(), address, stop, server }
+    }
+
+    async fn close(&mut self) {
+        self.stop.send_replace(true);
+        self.server.abort();
+        let _ = (&mut self.server).await;
+        self.service.stop().await;
+    }
+
+    /// Stops the service and starts it again on the same database.
+    pub(crate) async fn restart(&mut self) {
+        self.close().await;
+        self.store = open_store(&self.database, &self.clock).await;
+        self.service = Service::start(self.store.clone()).await.unwrap();
+        (self.address, self.stop, self.server) = serve(&self.service).await;
+    }
+
+    /// A second process on the same database, with the same clock.
+    pub(crate) async fn another_store(&self) -> EventStore {
+        open_store(&self.database, &self.clock).await
+    }
+
+    /// The address of a path of the service.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
+    /// Position of the last event, as `/metrics` and subscribers see it.
+    pub(crate) fn head(&self) -> i64 {
+        self.store.head()
+    }
+
+    /// Posts a GraphQL request as somebody; an empty token is nobody.
+    pub(crate) async fn ask(&self, token: &str, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables });
+        let mut request = self.http.post(self.url("/graphql")).json(&body);
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        let body = serde_json::from_str(&text).unwrap_or(Value::Null);
+        Answer { status, text, body }
+    }
+
+    /// The data of an answer without errors.
+    pub(crate) async fn ok(&self, token: &str, query: &str, variables: Value) -> Value {
+        let Answer { status, text, mut body } = self.ask(token, query, variables).await;
+        assert!(status == 200 && body.get("errors").is_none(), "{query}\nwas answered {status}: {text}");
+        body["data"].take()
+    }
+
+    /// Carries out a command. Its payload has `object`, `events`, `position` and `errors`.
+    pub(crate) async fn act(&self, token: &str, action: &str, input: Value) -> Value {
+        self.act_so(token, action, input, json!({})).await
+    }
+
+    /// The same with a `commandId`, an `expectedVersion` or `dryRun`.
+    pub(crate) async fn act_so(&self, token: &str, action: &str, input: Value, how: Value) -> Value {
+        let mut variables = how;
+        variables["input"] = input;
+        self.ok(token, &mutation(action), variables).await[action].take()
+    }
+
+    /// A command that must not be refused: the object after it.
+    pub(crate) async fn done(&self, token: &str, action: &str, input: Value) -> Value {
+        let mut payload = self.act(token, action, input).await;
+        assert_eq!(payload["errors"], json!([]), "{action}");
+        payload["object"].take()
+    }
+
+    /// A command that must be refused with this code: the refusal.
+    pub(crate) async fn refused(&self, token: &str, action: &str, input: Value, code: &str) -> Value {
+        let before = self.head();
+        let mut payload = self.act(token, action, input).await;
+        let refusal = payload["errors"][0].take();
+        assert_eq!(refusal["code"], code, "{action}: {payload} {refusal}");
+        assert_eq!((&payload["object"], &payload["position"]), (&Value::Null, &Value::Null), "{action}");
+        assert_eq!(self.head(), before, "a refused {action} left a trace");
+        refusal
+    }
+}
+
+/// The mutation of an action, as the lifecycle tables know it.
+pub(crate) fn mutation(action: &str) -> String {
+    let owns = |kind: &&Kind| kind.lifecycle().steps.iter().any(|step| step.action == action);
+    let kind = Kind::ALL.iter().find(owns).unwrap_or_else(|| panic!("there is no action {action}")).name();
+    let object = lower(kind);
+    let input = format!("{}{}", action[..1].to_uppercase(), &action[1..]);
+    format!(
+        "mutation($input: {input}!, $commandId: String, $expectedVersion: Int, $dryRun: Boolean! = false) {{
+            {action}(input: $input, commandId: $commandId, expectedVersion: $expectedVersion, dryRun: $dryRun) {{
+                position events {{ {EVENT} }} {ERRORS} object: {object} {{ id version status }} }} }}"
+    )
+}
+
+fn lower(name: &str) -> String {
+    format!("{}{}", name[..1].to_lowercase(), &name[1..])
+}
+
+async fn open_store(database: &Database, clock: &Arc<TestClock>) -> EventStore {
+    let pool = Pool::open(&database.url()).await.unwrap();
+    EventStore::open(pool, clock.clone(), graphql::catalogue()).await.unwrap()
+}
+
+async fn serve(service: &Service) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
+    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() };
+    let (stop, stopped) = watch::channel(false);
+    let router = server::router(service, &settings, stopped).unwrap();
+    let listener = TcpListener::bind(settings.listen).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    (address, stop, server)
+}
