@@ -1,7 +1,7 @@
 //! Imports: bytes of a file in, one atomic append out, and a report of what was read, repaired and rejected.
 //!
-//! The reading half ([`table`], [`plan_file`]) knows files and nothing of the domain; [`plan_import`] and
-//! [`table_import`] turn what was read into commands.
+//! The reading half ([`table`], [`plan_file`]) knows files and nothing of the domain; `plan_import` and
+//! `table_import` turn what was read into commands.
 mod csv_rows;
 pub mod encoding;
 mod plan_check;
