@@ -105,12 +105,12 @@ pub fn find<'c>(cases: &'c [Case], what: &str, callers: usize) -> Option<&'c Cas
     cases.iter().find(|case| case.what == what && case.callers == callers)
 }
 
-/// The median of each number by itself.
+/// The median of each number by itself; of an even number of runs the lower of the middle two, lest luck be counted.
 fn median(samples: &[Sample]) -> Sample {
     let middle = |number: fn(&Sample) -> f64| {
         let mut numbers: Vec<f64> = samples.iter().map(number).collect();
         numbers.sort_by(f64::total_cmp);
-        numbers.get(numbers.len() / 2).copied().unwrap_or(0.0)
+        numbers.get(numbers.len().saturating_sub(1) / 2).copied().unwrap_or(0.0)
     };
     Sample {
         per_second: middle(|s| s.per_second),

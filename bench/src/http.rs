@@ -18,7 +18,7 @@ use zhixing_event_store::EventStore;
 use crate::load::{Caller, Fault};
 
 /// How long read models may take to catch up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A server on loopback.
 pub struct Serving {

@@ -306,7 +306,9 @@ pub async fn on_postgres(server: &Server, settings: &Settings, report: &mut Repo
     for case in &cases {
         section.row(case, vec![ratio(case)]);
     }
-    notes.into_iter().for_each(|note| section.note(note));
+    for note in notes {
+        section.note(note);
+    }
     section.note(
         "Both servers and their clients share this process; the answers were compared and say the same.",
     );

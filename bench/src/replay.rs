@@ -108,7 +108,7 @@ async fn count(store: EventStore, page: u32) -> Result<Sample, Fault> {
     });
     let sample = sample.await?;
     let counted: u64 = counts.values().sum();
-    if counted != u64::try_from(store.head())? { Err("an event was not counted".into()) } else { Ok(sample) }
+    if counted == u64::try_from(store.head())? { Ok(sample) } else { Err("an event was not counted".into()) }
 }
 
 async fn follow(store: EventStore) -> Result<Sample, Fault> {
@@ -135,7 +135,8 @@ async fn fold(store: EventStore, streams: usize) -> Result<Sample, Fault> {
         Ok(())
     });
     let sample = sample.await?;
-    let whole = rows.len() == streams && rows.values().all(|row| row.life.version == EVENTS as i64);
+    let whole =
+        rows.len() == streams && rows.values().all(|row| usize::try_from(row.life.version) == Ok(EVENTS));
     if whole { Ok(sample) } else { Err("a view differs from its stream".into()) }
 }
 
@@ -178,7 +179,9 @@ async fn section(
     rounds("replay", settings, &mut cases).await?;
     let title = format!("Replay of {} events on {database} (f)", store.head());
     let mut section = Section::new(&title, "events/s", &[]);
-    cases.iter().for_each(|case| section.row(case, Vec::new()));
+    for case in &cases {
+        section.row(case, Vec::new());
+    }
     section.note(format!(
         "Times are of a page, for asOf of a stream. Filled at {filled} events/s, ten an append."
     ));

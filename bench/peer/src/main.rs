@@ -45,7 +45,12 @@ impl Aggregate for Task {
     type Error = std::convert::Infallible;
     type Services = ();
 
-    async fn handle(&mut self, command: Reported, (): &(), sink: &EventSink<Self>) -> Result<(), Self::Error> {
+    async fn handle(
+        &mut self,
+        command: Reported,
+        (): &(),
+        sink: &EventSink<Self>,
+    ) -> Result<(), Self::Error> {
         sink.write(command, self).await;
         Ok(())
     }

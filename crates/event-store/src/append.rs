@@ -14,6 +14,7 @@ use zhixing_domain::{Claim, Kind};
 
 use crate::{
     Error, Pool, Recorded,
+    error::is_about_data,
     event::Shared,
     postgres, sqlite,
     view::{Link, Table, WriteRow},
@@ -41,7 +42,7 @@ pub struct Extension {
     pub expected: i64,
     /// What happened.
     pub events: Vec<Recorded>,
-    /// Unique keys to take or give back.
+    /// Unique keys to take or give back; giving back what another stream holds does nothing.
     pub claims: Vec<Claim>,
 }
 
@@ -171,20 +172,29 @@ fn size(append: &Append) -> usize {
     append.streams.iter().map(|stream| stream.events.len()).sum()
 }
 
-/// Writes a batch. When the database refuses it as a whole, each append is tried alone, so that one that cannot be
-/// stored does not fail the others.
+/// Writes a batch. When the database refuses what is in it, each append is tried alone, so that one that cannot be
+/// stored does not fail the others. When the database itself fails, all fail at once: trying each would take as many
+/// times as long.
 async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
     match commit(pool, appends).await {
         Ok(outcomes) => outcomes,
-        Err(error) if appends.len() > 1 && error.as_database_error().is_some() => {
+        Err(error) if appends.len() > 1 && is_about_data(&error) => {
             tracing::warn!(%error, appends = appends.len(), "a batch was refused: writing its appends one by one");
             let mut outcomes = Vec::with_capacity(appends.len());
+            let mut fault: Option<Arc<sqlx::Error>> = None;
             for append in appends {
-                let outcome = commit(pool, std::slice::from_ref(append)).await;
-                outcomes.push(outcome.map_or_else(
-                    |error| Err(Refusal::Failed(Arc::new(error))),
-                    |mut outcomes| outcomes.pop().unwrap_or(Err(Refusal::Closed)),
-                ));
+                outcomes.push(match &fault {
+                    Some(fault) => Err(Refusal::Failed(fault.clone())),
+                    None => match commit(pool, std::slice::from_ref(append)).await {
+                        Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Refusal::Closed)),
+                        Err(error) => {
+                            let concerns_all = !is_about_data(&error);
+                            let error = Arc::new(error);
+                            fault = concerns_all.then(|| error.clone());
+                            Err(Refusal::Failed(error))
+                        }
+                    },
+                });
             }
             outcomes
         }
@@ -212,7 +222,7 @@ pub(crate) struct Before {
     pub hash: Vec<u8>,
     /// Present versions of the streams.
     pub versions: HashMap<Uuid, i64>,
-    /// Holders of the keys to be taken.
+    /// Holders of the keys to be taken or given back.
     pub claims: HashMap<(String, String), Uuid>,
     /// Commands done before.
     pub commands: HashMap<(String, String), Seen>,
@@ -231,7 +241,7 @@ impl<'a> Questions<'a> {
         let mut streams: Vec<Uuid> = extensions().map(|stream| stream.stream_id).collect();
         streams.sort_unstable();
         streams.dedup();
-        let claims = extensions().flat_map(|stream| &stream.claims).filter(|claim| claim.held).collect();
+        let claims = extensions().flat_map(|stream| &stream.claims).collect();
         let commands = appends.iter().filter_map(|append| append.command.as_ref()).collect();
         Self { streams, claims, commands }
     }
@@ -249,7 +259,8 @@ pub(crate) struct Plan<'a> {
     pub released: BTreeSet<(&'static str, &'a str)>,
     /// JSON array of rows for each table.
     pub rows: Vec<(&'static Table, String)>,
-    pub links: Vec<&'a Named>,
+    /// The last word on each link: of what kind its source is, or that it is no longer there.
+    pub links: BTreeMap<(Uuid, Link), Option<Kind>>,
 }
 
 /// Judges every append in the order of arrival, each against what the ones before it will have done.
@@ -263,7 +274,7 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
         taken: BTreeMap::new(),
         released: BTreeSet::new(),
         rows: Vec::new(),
-        links: Vec::new(),
+        links: BTreeMap::new(),
     };
     let mut rows: BTreeMap<&'static str, (&'static Table, BTreeMap<Uuid, &'a str>)> = BTreeMap::new();
     for append in appends {
@@ -292,7 +303,7 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
                         let kind = stream.events.first().map_or(Kind::Unit, |event| event.kind);
                         plan.taken.insert(key, (kind, stream.stream_id));
                     }
-                } else {
+                } else if before.claims.get(&owned) == Some(&stream.stream_id) {
                     before.claims.remove(&owned);
                     plan.taken.remove(&key);
                     plan.released.insert(key);
@@ -310,7 +321,11 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
                 .1
                 .insert(row.key, &row.json);
         }
-        plan.links.extend(&append.links);
+        for named in &append.links {
+            let removed = named.removed.iter().map(|link| ((named.source_id, *link), None));
+            let added = named.added.iter().map(|link| ((named.source_id, *link), Some(named.source_kind)));
+            plan.links.extend(removed.chain(added));
+        }
         plan.events.extend(recorded.iter().cloned());
         plan.outcomes.push(Ok(recorded));
     }
@@ -340,7 +355,10 @@ fn judge(before: &Before, append: &Append) -> Result<(), Refusal> {
             let stored = || before.claims.get(&(claim.scope.to_owned(), claim.key.clone())).copied();
             let holder = held.get(&key).copied().unwrap_or_else(stored);
             if !claim.held {
-                held.insert(key, None);
+                // Only what is one's own can be given back.
+                if holder == Some(stream.stream_id) {
+                    held.insert(key, None);
+                }
                 continue;
             }
             if let Some(holder) = holder.filter(|holder| *holder != stream.stream_id) {

@@ -63,6 +63,9 @@ pub enum Error {
     /// A backup cannot be made or restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// Views are being built anew by somebody else.
+    #[error("another rebuild is running: try again when it has ended")]
+    Rebuilding,
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,
@@ -73,6 +76,20 @@ pub enum Error {
 
 /// What SQLite calls a damaged database (SQLITE_CORRUPT) and a file that is none (SQLITE_NOTADB).
 const DAMAGED: [i32; 2] = [11, 26];
+
+/// Whether the database works and refuses what it was given: trying again is in vain, others are not concerned.
+pub(crate) fn is_about_data(error: &sqlx::Error) -> bool {
+    // SQLite: ERROR (malformed JSON), TOOBIG, CONSTRAINT, MISMATCH, below whatever says more about them.
+    const SQLITE: [i32; 4] = [1, 18, 19, 20];
+    // PostgreSQL: cardinality, data, integrity, program limits.
+    const POSTGRES: [&str; 4] = ["21", "22", "23", "54"];
+    let Some(error) = error.as_database_error() else { return false };
+    let Some(code) = error.code() else { return false };
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        return code.parse::<i32>().is_ok_and(|code| SQLITE.contains(&(code & 0xff)));
+    }
+    POSTGRES.iter().any(|class| code.starts_with(class))
+}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

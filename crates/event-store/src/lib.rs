@@ -22,6 +22,8 @@ pub mod verify;
 pub mod view;
 pub mod work;
 
+#[cfg(test)]
+mod contract;
 mod postgres;
 mod sqlite;
 mod stored;

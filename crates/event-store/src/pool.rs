@@ -2,7 +2,7 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, SqlitePool,
+    Connection, PgPool, SqliteConnection, SqlitePool,
     migrate::Migrator,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
@@ -73,7 +73,10 @@ impl Pool {
         let pool = |connections| {
             SqlitePoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION)
         };
-        let writer = pool(1).connect_with(options.clone()).await?;
+        let writer = pool(1)
+            .after_release(|connection, _| Box::pin(still_good(connection)))
+            .connect_with(options.clone())
+            .await?;
         migrator(&sqlx::migrate!("../../migrations/sqlite")).run(&writer).await?;
         let readers = pool(SQLITE_READERS).connect_with(options.pragma("query_only", "on")).await?;
         Ok(Self::Sqlite { writer, readers })
@@ -98,6 +101,16 @@ impl Pool {
             }
         }
     }
+}
+
+/// Whether a connection can be used again. A full disk makes SQLite end a transaction by itself; sqlx takes it for open
+/// ever after, and no other can begin on that connection.
+async fn still_good(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // A rollback may still be on its way: this is answered behind it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 /// The log is spelled in each dialect, the views once for both.

@@ -1,9 +1,10 @@
 //! The log's writes on PostgreSQL: arrays in, one statement a table.
 use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
 use uuid::Uuid;
+use zhixing_domain::Kind;
 
 use crate::{
-    append::{Append, Before, Named, Outcome, Plan, Questions, Seen, plan},
+    append::{Append, Before, Outcome, Plan, Questions, Seen, plan},
     event::Shared,
 };
 
@@ -55,7 +56,7 @@ pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcom
             .execute(&mut *tx)
             .await?;
     }
-    relink(&mut tx, &plan.links).await?;
+    relink(&mut tx, &plan).await?;
     sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).bind(CHANNEL).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(plan.outcomes)
@@ -146,25 +147,20 @@ async fn keep_books(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-async fn relink(tx: &mut Tx<'_>, named: &[&Named]) -> Result<(), sqlx::Error> {
-    let removed = || named.iter().flat_map(|named| named.removed.iter().map(|link| (named.source_id, link)));
-    let added = || named.iter().flat_map(|named| named.added.iter().map(move |link| (*named, link)));
-    if removed().next().is_some() {
-        sqlx::query(UNLINK)
-            .bind(removed().map(|(_, link)| link.target_id).collect::<Vec<_>>())
-            .bind(removed().map(|(_, link)| link.relation).collect::<Vec<_>>())
-            .bind(removed().map(|(source, _)| source).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
+async fn relink(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    let of = |named: bool| plan.links.iter().filter(move |(_, kind)| kind.is_some() == named);
+    let targets = |named| of(named).map(|((_, link), _)| link.target_id).collect::<Vec<_>>();
+    let relations = |named| of(named).map(|((_, link), _)| link.relation).collect::<Vec<_>>();
+    let sources = |named| of(named).map(|((source, _), _)| *source).collect::<Vec<_>>();
+    if of(false).next().is_some() {
+        let unlink = sqlx::query(UNLINK).bind(targets(false)).bind(relations(false)).bind(sources(false));
+        unlink.execute(&mut **tx).await?;
     }
-    if added().next().is_some() {
-        sqlx::query(LINK)
-            .bind(added().map(|(_, link)| link.target_id).collect::<Vec<_>>())
-            .bind(added().map(|(_, link)| link.relation).collect::<Vec<_>>())
-            .bind(added().map(|(named, _)| named.source_id).collect::<Vec<_>>())
-            .bind(added().map(|(named, _)| named.source_kind.as_str()).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
+    if of(true).next().is_some() {
+        let kinds: Vec<&str> = of(true).filter_map(|(_, kind)| kind.map(Kind::as_str)).collect();
+        let link =
+            sqlx::query(LINK).bind(targets(true)).bind(relations(true)).bind(sources(true)).bind(kinds);
+        link.execute(&mut **tx).await?;
     }
     Ok(())
 }

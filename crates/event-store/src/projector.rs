@@ -16,20 +16,34 @@ use zhixing_domain::{Fact, Kind};
 
 use crate::{
     Error, EventStore, Pool, Recorded,
+    error::is_about_data,
     pool::{on, transaction},
     projection::{Projected, Projection, Write},
 };
 
 /// Events taken in one transaction.
 const BATCH: u32 = 500;
-/// How long a process may be silent before another takes over.
-const LEASE: Duration = Duration::from_secs(10);
-/// How often an idle owner says that it is there, and others look whether it still is.
-const BEAT: Duration = Duration::from_secs(3);
+/// Why an event is parked whose rows the database refuses; its own words are for the log of the service.
+const REFUSED: &str = "the database refuses the rows it writes";
 /// How long after a failing database it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
 /// How often a waiting reader looks at a projection that another process runs.
 const LOOK: Duration = Duration::from_millis(15);
+
+/// How long a process may be silent.
+#[derive(Clone, Copy, Debug)]
+pub struct Timing {
+    /// How long before another takes over.
+    pub lease: Duration,
+    /// How often an idle owner says that it is there, and others look whether it still is.
+    pub beat: Duration,
+}
+
+impl Default for Timing {
+    fn default() -> Self {
+        Self { lease: Duration::from_secs(10), beat: Duration::from_secs(3) }
+    }
+}
 
 /// How far a projection has come.
 #[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
@@ -81,6 +95,7 @@ pub struct Projector {
     running: Arc<Vec<Running>>,
     /// Names this process among those that share the database.
     owner: Arc<str>,
+    timing: Timing,
     /// A build appeared or was replaced.
     changed: watch::Sender<u64>,
 }
@@ -121,12 +136,25 @@ impl Projector {
     /// # Errors
     /// When the database fails.
     pub async fn start(store: EventStore, projections: Vec<Arc<dyn Projection>>) -> Result<Self, Error> {
+        Self::start_with(store, projections, Timing::default()).await
+    }
+
+    /// The same with other times: a test does not wait ten seconds for the end of a lease.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start_with(
+        store: EventStore,
+        projections: Vec<Arc<dyn Projection>>,
+        timing: Timing,
+    ) -> Result<Self, Error> {
         let owner: Arc<str> = store.clock().new_id().to_string().into();
         let running = projections
             .into_iter()
             .map(|projection| Running { projection, reached: watch::Sender::new(0) })
             .collect();
-        let projector = Self { store, running: Arc::new(running), owner, changed: watch::Sender::new(0) };
+        let (running, changed) = (Arc::new(running), watch::Sender::new(0));
+        let projector = Self { store, running, owner, timing, changed };
         for at in 0..projector.running.len() {
             let projection = projector.running[at].projection.clone();
             let builds = projector.builds(projection.name()).await?;
@@ -196,7 +224,7 @@ impl Projector {
         self.store.clock().now().timestamp_micros()
     }
     fn lease_end(&self) -> i64 {
-        self.now() + i64::try_from(LEASE.as_micros()).unwrap_or(i64::MAX)
+        self.now() + i64::try_from(self.timing.lease.as_micros()).unwrap_or(i64::MAX)
     }
 
     /// Makes the tables of a build and, for the first one, the names that readers use.
@@ -256,7 +284,7 @@ impl Projector {
                     tracing::warn!(%error, projection = name, "projections cannot be read: trying again");
                 }
             }
-            let _ = tokio::time::timeout(BEAT, changed.changed()).await;
+            let _ = tokio::time::timeout(self.timing.beat, changed.changed()).await;
         }
     }
 
@@ -289,7 +317,7 @@ impl Projector {
                 .await?
         });
         let Some((token, mut position, mut state)) = leased else {
-            tokio::time::sleep(BEAT).await;
+            tokio::time::sleep(self.timing.beat).await;
             return Ok(());
         };
         let mut head = self.store.heads();
@@ -315,12 +343,17 @@ impl Projector {
                     ACTIVE.clone_into(&mut state);
                     continue;
                 }
-                match tokio::time::timeout(BEAT, head.changed()).await {
+                match tokio::time::timeout(self.timing.beat, head.changed()).await {
                     Ok(_) => continue,
                     Err(_) => self.beat(&build).await,
                 }
             } else {
-                self.batch(&build, position, &page).await
+                match self.batch(&build, position, &page, None).await {
+                    Err(Error::Database(error)) if is_about_data(&error) => {
+                        self.one_by_one(&build, position, &page).await
+                    }
+                    other => other,
+                }
             };
             match moved {
                 // Another process holds the token now, or the build was replaced.
@@ -368,18 +401,48 @@ impl Projector {
         Ok(())
     }
 
-    /// Takes a batch: rows, parked events and checkpoint in one transaction. The state of the build; `None` when the token
-    /// is no longer the latest, and then nothing was written.
-    async fn batch(
+    /// Takes a batch whose rows the database refused: what cannot be stored is parked, the others go on.
+    async fn one_by_one(
         &self,
         build: &Build<'_>,
         position: i64,
         page: &[Recorded],
     ) -> Result<Option<String>, Error> {
+        let (mut at, mut state) = (position, None);
+        for event in page {
+            let alone = std::slice::from_ref(event);
+            state = match self.batch(build, at, alone, None).await {
+                Err(Error::Database(error)) if is_about_data(&error) => {
+                    tracing::error!(%error, position = event.position, "the rows of an event are refused");
+                    self.batch(build, at, alone, Some(REFUSED)).await?
+                }
+                other => other?,
+            };
+            if state.is_none() {
+                break;
+            }
+            at = event.position;
+        }
+        Ok(state)
+    }
+
+    /// Takes a batch: rows, parked events and checkpoint in one transaction. The state of the build; `None` when the token
+    /// is no longer the latest, and then nothing was written. With `refused`, all of it is parked for this reason.
+    async fn batch(
+        &self,
+        build: &Build<'_>,
+        position: i64,
+        page: &[Recorded],
+        refused: Option<&str>,
+    ) -> Result<Option<String>, Error> {
         let facts = self.facts(page).await?;
         let mut rows = Rows::default();
         let mut parked = Vec::new();
         for event in page {
+            if let Some(reason) = refused {
+                parked.push((event.position, reason.to_owned()));
+                continue;
+            }
             match build.projection.project(event, facts.get(&event.stream_id)) {
                 Ok(writes) => rows.extend(writes),
                 Err(error) => parked.push((event.position, error)),
@@ -446,8 +509,6 @@ impl Projector {
     /// # Errors
     /// When the database fails.
     pub async fn retry(&self, name: &str) -> Result<i64, Error> {
-        const UNPARK: &str =
-            "delete from parked_events where name = $1 and generation = $2 and position = $3";
         const MOST: u32 = 10_000;
         let (Some(running), Some(active)) =
             (self.running.iter().find(|running| running.projection.name() == name), self.active(name).await?)
@@ -461,44 +522,55 @@ impl Projector {
             let page = self.store.pool().read_log(parked.position - 1, 1).await?;
             let facts = self.facts(&page).await?;
             let Some(event) = page.first() else { continue };
+            let failure = match build.projection.project(event, facts.get(&event.stream_id)) {
+                Ok(writes) => match self.unpark(&build, parked.position, writes).await {
+                    Err(Error::Database(error)) if is_about_data(&error) => {
+                        tracing::error!(%error, position = parked.position, "the rows of an event are refused");
+                        Some(REFUSED.to_owned())
+                    }
+                    other => other.map(|()| None)?,
+                },
+                Err(error) => Some(error),
+            };
+            let Some(error) = failure else { continue };
+            remaining += 1;
             let now = self.now();
-            match build.projection.project(event, facts.get(&event.stream_id)) {
-                Ok(writes) => {
-                    let mut rows = Rows::default();
-                    rows.extend(writes);
-                    let statements = rows.statements(&build);
-                    transaction!(self.store.pool(), |tx, upsert| {
-                        let taken = sqlx::query(UNPARK)
-                            .bind(name)
-                            .bind(build.generation)
-                            .bind(parked.position)
-                            .execute(&mut *tx)
-                            .await?;
-                        // Somebody else may have tried at the same moment: it is taken once.
-                        if taken.rows_affected() == 1 {
-                            for (table, columns, adds, json) in &statements {
-                                let sql = upsert(table, columns, *adds);
-                                sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut *tx).await?;
-                            }
-                        }
-                    });
-                }
-                Err(error) => {
-                    remaining += 1;
-                    transaction!(self.store.pool(), |tx, _upsert| {
-                        sqlx::query(PARK)
-                            .bind(name)
-                            .bind(build.generation)
-                            .bind(parked.position)
-                            .bind(&error)
-                            .bind(now)
-                            .execute(&mut *tx)
-                            .await?;
-                    });
-                }
-            }
+            transaction!(self.store.pool(), |tx, _upsert| {
+                sqlx::query(PARK)
+                    .bind(name)
+                    .bind(build.generation)
+                    .bind(parked.position)
+                    .bind(&error)
+                    .bind(now)
+                    .execute(&mut *tx)
+                    .await?;
+            });
         }
         Ok(remaining)
+    }
+
+    /// Writes what a parked event writes, once, whoever else tries at the same moment.
+    async fn unpark(&self, build: &Build<'_>, position: i64, writes: Vec<Write>) -> Result<(), Error> {
+        const UNPARK: &str =
+            "delete from parked_events where name = $1 and generation = $2 and position = $3";
+        let mut rows = Rows::default();
+        rows.extend(writes);
+        let statements = rows.statements(build);
+        transaction!(self.store.pool(), |tx, upsert| {
+            let taken = sqlx::query(UNPARK)
+                .bind(build.projection.name())
+                .bind(build.generation)
+                .bind(position)
+                .execute(&mut *tx)
+                .await?;
+            if taken.rows_affected() == 1 {
+                for (table, columns, adds, json) in &statements {
+                    let sql = upsert(table, columns, *adds);
+                    sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut *tx).await?;
+                }
+            }
+        });
+        Ok(())
     }
 
     /// Begins to build a projection anew beside the one that serves. Commands and readers go on. Its generation.

@@ -46,6 +46,23 @@ const FEW: usize = 50;
 /// Keys shown of rows that differ.
 const EXAMPLES: i64 = 5;
 
+/// Nobody else rebuilds on this database while this is kept; it ends with the process at the latest.
+enum Alone {
+    Postgres(sqlx::Transaction<'static, sqlx::Postgres>),
+    Sqlite(std::fs::File),
+}
+
+impl Alone {
+    /// Lets the next one in at once; when it is only dropped, that takes as long as the database needs to notice.
+    async fn end(self) -> Result<(), Error> {
+        match self {
+            Self::Postgres(transaction) => transaction.rollback().await?,
+            Self::Sqlite(file) => file.unlock().map_err(sqlx::Error::Io)?,
+        }
+        Ok(())
+    }
+}
+
 /// A table that is built anew, and which of its rows.
 struct Shadow {
     name: &'static str,
@@ -100,10 +117,22 @@ impl EventStore {
         let Some(known) = self.catalogue().iter().find(|known| known.kind == kind).copied() else {
             return Ok(Vec::new());
         };
-        let shadows = shadows(&known);
+        let alone = self.pool().rebuild_alone().await?;
+        let differences = self.rebuild_known(&known, apply, &mut progress).await;
+        alone.end().await?;
+        differences
+    }
+
+    async fn rebuild_known(
+        &self,
+        known: &Known,
+        apply: bool,
+        progress: &mut impl FnMut(u64),
+    ) -> Result<Vec<Difference>, Error> {
+        let shadows = shadows(known);
         self.drop_shadows(&shadows).await?;
         self.make_shadows(&shadows).await?;
-        let differences = self.fill_and_compare(&known, &shadows, apply, &mut progress).await;
+        let differences = self.fill_and_compare(known, &shadows, apply, progress).await;
         self.drop_shadows(&shadows).await?;
         self.forget_all();
         differences
@@ -124,7 +153,7 @@ impl EventStore {
             let Some((_, last)) = page.last() else { break };
             at = *last;
             let ids: Vec<Uuid> = page.iter().map(|(id, _)| *id).collect();
-            self.fill(known, &ids, false).await?;
+            self.fill(known, &ids, 0).await?;
             streams += ids.len() as u64;
             progress(streams);
         }
@@ -134,165 +163,153 @@ impl EventStore {
             if changed.len() <= FEW {
                 break;
             }
-            self.fill(known, &changed, true).await?;
+            self.fill(known, &changed, caught_up).await?;
             caught_up = head;
         }
-        for _ in 0..ROUNDS {
-            // What is left is folded before the head is held; if more came in meanwhile, once more.
-            let head = self.pool().head().await?;
-            self.fill(known, &self.pool().changed(known.kind, caught_up).await?, true).await?;
-            if let Some(differences) = self.compare(known, shadows, head, apply).await? {
-                return Ok(differences);
-            }
-            caught_up = head;
-        }
-        Err(Error::Busy)
+        self.compare(known, shadows, caught_up, apply).await
     }
 
-    /// Folds these streams into the shadow tables; `again` when they may have been folded before.
-    async fn fill(&self, known: &Known, streams: &[Uuid], again: bool) -> Result<(), Error> {
-        const UNLINK: &str = "delete from links_rebuild where source_id = $1";
-        if again {
-            transaction!(self.pool(), |tx, _upsert| {
-                for id in streams {
-                    sqlx::query(UNLINK).bind(id).execute(&mut *tx).await?;
-                }
-            });
-        }
-        let mut rows = Vec::new();
-        let mut links = Vec::new();
+    /// Folds these streams into the shadow tables, beside what was written of them up to `since`.
+    async fn fill(&self, known: &Known, streams: &[Uuid], since: i64) -> Result<(), Error> {
+        let mut folded = Folded::default();
         for id in streams {
-            let (row, names) = self.fold_into(known, *id, &mut rows).await?;
-            rows.extend(row);
-            links.extend(names);
-            if rows.len() >= BATCH {
-                self.write_shadows(&std::mem::take(&mut rows), &std::mem::take(&mut links)).await?;
+            self.fold_into(known, *id, since, BATCH, &mut folded).await?;
+            if folded.rows.len() >= BATCH {
+                self.write_shadows(std::mem::take(&mut folded)).await?;
             }
         }
-        self.write_shadows(&rows, &links).await
+        self.write_shadows(folded).await
     }
 
+    /// Folds one stream. Rows beside its own come from events behind `since` only; when there are `most`, they are
+    /// written on the way.
     async fn fold_into(
         &self,
         known: &Known,
         id: Uuid,
-        entries: &mut Vec<WriteRow>,
-    ) -> Result<(Option<WriteRow>, Vec<Value>), Error> {
+        since: i64,
+        most: usize,
+        folded: &mut Folded,
+    ) -> Result<(), Error> {
         let mut folding = (known.folding)(id);
         let mut version = 0;
+        if since > 0 {
+            folded.again.push(id);
+        }
         loop {
             let page = self.pool().read_stream(id, version, PAGE).await?;
             for event in &page {
                 version = event.version;
-                entries.extend(folding.apply(event)?);
+                let entries = folding.apply(event)?;
+                folded.rows.extend(entries.into_iter().filter(|_| event.position > since));
             }
-            if entries.len() >= BATCH {
-                self.write_shadows(&std::mem::take(entries), &[]).await?;
+            if folded.rows.len() >= most {
+                self.write_shadows(std::mem::take(folded)).await?;
             }
             if page.len() < PAGE as usize {
                 break;
             }
         }
-        let Some((row, links)) = folding.finish()? else { return Ok((None, Vec::new())) };
-        let named = links.into_iter().map(|link| {
+        let Some((row, links)) = folding.finish()? else { return Ok(()) };
+        folded.rows.push(row);
+        folded.links.extend(links.into_iter().map(|link| {
             json!({ "target_id": link.target_id, "relation": link.relation, "source_id": id, "source_kind": known.kind })
-        });
-        Ok((Some(row), named.collect()))
+        }));
+        Ok(())
     }
 
-    async fn write_shadows(&self, rows: &[WriteRow], links: &[Value]) -> Result<(), Error> {
-        let mut tables: Vec<(&'static crate::Table, Vec<&str>)> = Vec::new();
-        for row in rows {
-            match tables.iter_mut().find(|(table, _)| *table == row.table) {
-                Some((_, of_table)) => of_table.push(&row.json),
-                None => tables.push((row.table, vec![&row.json])),
-            }
-        }
-        let links = Value::Array(links.to_vec()).to_string();
+    async fn write_shadows(&self, folded: Folded) -> Result<(), Error> {
         transaction!(self.pool(), |tx, upsert| {
-            for (table, rows) in &tables {
-                let sql = upsert(&format!("{}_rebuild", table.name), table.columns, None);
-                let rows = format!("[{}]", rows.join(","));
-                sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(&mut *tx).await?;
+            for id in &folded.again {
+                sqlx::query(UNLINK).bind(id).execute(&mut *tx).await?;
             }
-            if links != "[]" {
-                let columns = ["target_id", "relation", "source_id", "source_kind"];
-                // A stream that is folded twice names the same objects twice.
-                let sql = upsert("links_rebuild", &columns, None)
-                    .replace("on conflict (id)", "on conflict (target_id, relation, source_id)");
-                sqlx::query(AssertSqlSafe(sql)).bind(&links).execute(&mut *tx).await?;
+            for (sql, rows) in folded.statements(upsert) {
+                sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(&mut *tx).await?;
             }
         });
         Ok(())
     }
 
-    /// Holds the head, counts and, if wanted, replaces the rows that differ; `None` when events came in behind `head`.
+    /// Holds the head, folds what came in behind `caught_up`, counts and, if wanted, replaces the rows that differ.
     async fn compare(
         &self,
         known: &Known,
         shadows: &[Shadow],
-        head: i64,
+        caught_up: i64,
         apply: bool,
-    ) -> Result<Option<Vec<Difference>>, Error> {
+    ) -> Result<Vec<Difference>, Error> {
         let mut differences = Vec::new();
-        let settled = transaction!(self.pool(), |tx, _upsert| {
-            let locked: i64 = sqlx::query_scalar(self.pool().lock()).fetch_one(&mut *tx).await?;
-            let settled = locked == head || self.pool().changed(known.kind, head).await?.is_empty();
-            if settled {
-                for shadow in shadows {
-                    let (name, new) = (shadow.name, shadow.shadow());
-                    let count = |sql: String| format!("select count(*) from ({sql}) as counted");
-                    let wrong = shadow.except(name, &new);
-                    let missing = shadow.except(&new, name);
-                    let keys = format!(
-                        "select distinct {key} from ({wrong} union all {missing}) as differing limit {EXAMPLES}",
-                        key = shadow.key,
-                        wrong = format_args!("select * from ({wrong}) as wrong"),
-                        missing = format_args!("select * from ({missing}) as missing"),
-                    );
-                    let all = format!("select count(*) from {new}");
-                    differences.push(Difference {
-                        table: name,
-                        rows: sqlx::query_scalar(AssertSqlSafe(all)).fetch_one(&mut *tx).await?,
-                        wrong: sqlx::query_scalar(AssertSqlSafe(count(wrong.clone())))
-                            .fetch_one(&mut *tx)
-                            .await?,
-                        missing: sqlx::query_scalar(AssertSqlSafe(count(missing.clone())))
-                            .fetch_one(&mut *tx)
-                            .await?,
-                        examples: sqlx::query_scalar(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
-                    });
-                    if apply {
-                        for sql in mend(shadow, &wrong) {
-                            sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
-                        }
+        transaction!(self.pool(), |tx, upsert| {
+            sqlx::query(self.pool().lock()).execute(&mut *tx).await?;
+            let mut folded = Folded::default();
+            for id in self.pool().changed(known.kind, caught_up).await? {
+                self.fold_into(known, id, caught_up, usize::MAX, &mut folded).await?;
+            }
+            for id in &folded.again {
+                sqlx::query(UNLINK).bind(id).execute(&mut *tx).await?;
+            }
+            for (sql, rows) in folded.statements(upsert) {
+                sqlx::query(AssertSqlSafe(sql)).bind(rows).execute(&mut *tx).await?;
+            }
+            for shadow in shadows {
+                let (name, new) = (shadow.name, shadow.shadow());
+                let count = |sql: String| format!("select count(*) from ({sql}) as counted");
+                let wrong = shadow.except(name, &new);
+                let missing = shadow.except(&new, name);
+                let keys = format!(
+                    "select distinct {key} from ({wrong} union all {missing}) as differing limit {EXAMPLES}",
+                    key = shadow.key,
+                    wrong = format_args!("select * from ({wrong}) as wrong"),
+                    missing = format_args!("select * from ({missing}) as missing"),
+                );
+                let all = format!("select count(*) from {new}");
+                differences.push(Difference {
+                    table: name,
+                    rows: sqlx::query_scalar(AssertSqlSafe(all)).fetch_one(&mut *tx).await?,
+                    wrong: sqlx::query_scalar(AssertSqlSafe(count(wrong.clone())))
+                        .fetch_one(&mut *tx)
+                        .await?,
+                    missing: sqlx::query_scalar(AssertSqlSafe(count(missing.clone())))
+                        .fetch_one(&mut *tx)
+                        .await?,
+                    examples: sqlx::query_scalar(AssertSqlSafe(keys)).fetch_all(&mut *tx).await?,
+                });
+                if apply {
+                    for sql in mend(shadow, &wrong) {
+                        sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
                     }
                 }
-                if apply {
-                    // Snapshots hold nothing that the log does not: they are kept anew when they are needed.
-                    sqlx::query("delete from snapshots").execute(&mut *tx).await?;
-                }
             }
-            settled
+            if apply {
+                // Snapshots hold nothing that the log does not: they are kept anew when they are needed.
+                sqlx::query("delete from snapshots").execute(&mut *tx).await?;
+            }
         });
-        Ok(settled.then_some(differences))
+        Ok(differences)
     }
 
     async fn make_shadows(&self, shadows: &[Shadow]) -> Result<(), Error> {
         for shadow in shadows {
             let (name, new) = (shadow.name, shadow.shadow());
             let unique = if name == "links" { "target_id, relation, source_id" } else { "id" };
-            let index = format!("create unique index {new}_key on {new} ({unique})");
+            let mut indexes = vec![format!("create unique index {new}_key on {new} ({unique})")];
+            if shadow.key != "id" {
+                indexes.push(format!("create index {new}_source on {new} ({})", shadow.key));
+            }
             match self.pool() {
                 Pool::Postgres(db) => {
                     let table = format!("create unlogged table {new} (like {name})");
                     sqlx::query(AssertSqlSafe(table)).execute(db).await?;
-                    sqlx::query(AssertSqlSafe(index)).execute(db).await?;
+                    for index in indexes {
+                        sqlx::query(AssertSqlSafe(index)).execute(db).await?;
+                    }
                 }
                 Pool::Sqlite { writer, .. } => {
                     let table = format!("create table {new} as select * from {name} where false");
                     sqlx::query(AssertSqlSafe(table)).execute(writer).await?;
-                    sqlx::query(AssertSqlSafe(index)).execute(writer).await?;
+                    for index in indexes {
+                        sqlx::query(AssertSqlSafe(index)).execute(writer).await?;
+                    }
                 }
             }
         }
@@ -307,6 +324,44 @@ impl EventStore {
             }
         });
         Ok(())
+    }
+}
+
+const UNLINK: &str = "delete from links_rebuild where source_id = $1";
+
+/// Streams that were folded, on their way into the shadow tables.
+#[derive(Default)]
+struct Folded {
+    /// Streams that may have been folded before: their links are taken away first.
+    again: Vec<Uuid>,
+    rows: Vec<WriteRow>,
+    links: Vec<Value>,
+}
+
+impl Folded {
+    /// One statement a table, each with its rows as a JSON array.
+    fn statements(&self, upsert: fn(&str, &[&str], Option<&str>) -> String) -> Vec<(String, String)> {
+        let mut tables: Vec<(&'static crate::Table, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            match tables.iter_mut().find(|(table, _)| *table == row.table) {
+                Some((_, of_table)) => of_table.push(&row.json),
+                None => tables.push((row.table, vec![&row.json])),
+            }
+        }
+        let mut statements: Vec<(String, String)> = tables
+            .into_iter()
+            .map(|(table, rows)| {
+                let sql = upsert(&format!("{}_rebuild", table.name), table.columns, None);
+                (sql, format!("[{}]", rows.join(",")))
+            })
+            .collect();
+        if !self.links.is_empty() {
+            let columns = ["target_id", "relation", "source_id", "source_kind"];
+            let sql = upsert("links_rebuild", &columns, None)
+                .replace("on conflict (id)", "on conflict (target_id, relation, source_id)");
+            statements.push((sql, Value::Array(self.links.clone()).to_string()));
+        }
+        statements
     }
 }
 
@@ -327,6 +382,29 @@ impl Pool {
     /// When the database fails.
     pub async fn head(&self) -> Result<i64, Error> {
         Ok(self.head_row().await?.0)
+    }
+
+    /// The right to build views anew, for one on this database, as long as it is kept: two would fill and drop the same
+    /// tables, and a half-filled one must never be taken for the truth.
+    async fn rebuild_alone(&self) -> Result<Alone, Error> {
+        const LOCK: &str =
+            "select pg_try_advisory_xact_lock(hashtext('zhixing rebuild ' || current_schema()))";
+        match self {
+            Self::Postgres(db) => {
+                let mut transaction = db.begin().await?;
+                let alone = sqlx::query_scalar(LOCK).fetch_one(&mut *transaction).await?;
+                if alone { Ok(Alone::Postgres(transaction)) } else { Err(Error::Rebuilding) }
+            }
+            Self::Sqlite { writer, .. } => {
+                let file = writer.connect_options().get_filename().with_extension("rebuild");
+                let file = std::fs::File::create(file).map_err(sqlx::Error::Io)?;
+                match file.try_lock() {
+                    Ok(()) => Ok(Alone::Sqlite(file)),
+                    Err(std::fs::TryLockError::WouldBlock) => Err(Error::Rebuilding),
+                    Err(std::fs::TryLockError::Error(error)) => Err(sqlx::Error::Io(error).into()),
+                }
+            }
+        }
     }
 
     /// Reads the head and holds it until the transaction ends. SQLite's one writer holds everything anyway.

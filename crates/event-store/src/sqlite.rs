@@ -2,9 +2,10 @@
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
+use zhixing_domain::Kind;
 
 use crate::{
-    append::{Append, Before, Named, Outcome, Plan, Questions, Seen, plan},
+    append::{Append, Before, Outcome, Plan, Questions, Seen, plan},
     postgres::updates,
 };
 
@@ -50,7 +51,7 @@ pub(crate) async fn commit(db: &SqlitePool, appends: &[Append]) -> Result<Vec<Ou
             .execute(&mut *tx)
             .await?;
     }
-    relink(&mut tx, &plan.links).await?;
+    relink(&mut tx, &plan).await?;
     sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(plan.outcomes)
@@ -143,26 +144,17 @@ async fn keep_books(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error>
     Ok(())
 }
 
-async fn relink(tx: &mut Tx<'_>, named: &[&Named]) -> Result<(), sqlx::Error> {
-    let removed: Vec<Value> = named
-        .iter()
-        .flat_map(|named| {
-            named.removed.iter().map(|link| json!([hex(link.target_id), link.relation, hex(named.source_id)]))
-        })
-        .collect();
-    let added: Vec<Value> = named
-        .iter()
-        .flat_map(|named| {
-            named.added.iter().map(|link| {
-                json!([hex(link.target_id), link.relation, hex(named.source_id), named.source_kind.as_str()])
+async fn relink(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    for (named, sql) in [(false, UNLINK), (true, LINK)] {
+        let links = plan.links.iter().filter(|(_, kind)| kind.is_some() == named);
+        let rows: Vec<Value> = links
+            .map(|((source, link), kind)| {
+                json!([hex(link.target_id), link.relation, hex(*source), kind.map(Kind::as_str)])
             })
-        })
-        .collect();
-    if !removed.is_empty() {
-        sqlx::query(UNLINK).bind(Value::from(removed).to_string()).execute(&mut **tx).await?;
-    }
-    if !added.is_empty() {
-        sqlx::query(LINK).bind(Value::from(added).to_string()).execute(&mut **tx).await?;
+            .collect();
+        if !rows.is_empty() {
+            sqlx::query(sql).bind(Value::from(rows).to_string()).execute(&mut **tx).await?;
+        }
     }
     Ok(())
 }

@@ -17,6 +17,9 @@ const RING: usize = 4_096;
 /// Events read from the database at once.
 const PAGE: u32 = 500;
 
+/// How long after a failing database it is asked again.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// The live end of the log.
 #[derive(Clone, Debug)]
 pub struct Tail {
@@ -76,9 +79,12 @@ async fn publish(mut tail: Tail) {
             let page = match tail.pool.read_each(from, PAGE).await {
                 Ok(page) if page.is_empty() => break,
                 Ok(page) => page,
+                Err(_) if tail.pool.is_closed() => return,
                 Err(error) => {
-                    tracing::warn!(%error, "following the log failed: trying again at the next commit");
-                    break;
+                    // Those who wait must not have to wait for somebody to write again.
+                    tracing::warn!(%error, "following the log failed: trying again");
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
                 }
             };
             for event in page {

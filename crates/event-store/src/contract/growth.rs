@@ -1,0 +1,71 @@
+//! Long lives and long logs.
+use super::{
+    contract,
+    database::{Database, until},
+    units::{UnitRow, assert_views_hold, order, register, set_members, stored},
+};
+use zhixing_domain::{
+    Id, Viewer,
+    organisation::unit::{SetUnitMembers, Unit},
+};
+
+contract! {
+    a_command_on_a_long_life_reads_none_of_it_again
+    a_long_life_is_folded_in_pages
+    a_snapshot_spares_the_past
+}
+
+const LONG: i64 = 3_000;
+
+/// A group whose members were set so often, in works of many commands.
+async fn long_life(store: &crate::EventStore) -> [Id<Unit>; 2] {
+    let [group, member] = [register(store, "成员单位").await, register(store, "甲").await];
+    let viewer = Viewer::system();
+    for _ in 0..LONG / 500 {
+        let mut work = store.begin(&viewer, None);
+        for n in 0..500 {
+            let member_ids = if n % 2 == 0 { vec![member] } else { vec![] };
+            work.run::<UnitRow>(group, None, SetUnitMembers { id: group, member_ids }).await.unwrap();
+        }
+        work.commit(None).await.unwrap();
+    }
+    [group, member]
+}
+
+/// Hides the past by hand: whoever reads it again finds a life that never began. The last event stays.
+async fn hide(db: &Database) {
+    let hidden = db.by_hand("update events set version = -version where version between 1 and 3000").await;
+    assert!(hidden > 2_999, "{hidden}");
+}
+
+async fn a_command_on_a_long_life_reads_none_of_it_again(db: &Database) {
+    let store = db.store().await;
+    let [group, member] = long_life(&store).await;
+    hide(db).await;
+    let row = set_members(&store, group, &[member]).await;
+    assert_eq!(row.version, LONG + 2);
+    assert_eq!(stored(&store, group).await, Some(row));
+}
+
+async fn a_long_life_is_folded_in_pages(db: &Database) {
+    let (writing, reading) = (db.store().await, db.store().await);
+    let [group, member] = long_life(&writing).await;
+    let row = set_members(&reading, group, &[member]).await;
+    assert_eq!((row.version, row.member_ids.0.as_slice()), (LONG + 2, &[member][..]));
+    let again =
+        writing.execute::<UnitRow>(order(SetUnitMembers { id: group, member_ids: vec![] })).await.unwrap();
+    assert_eq!(again.object.version, LONG + 3);
+    assert_views_hold(&reading).await;
+}
+
+async fn a_snapshot_spares_the_past(db: &Database) {
+    let (writing, reading) = (db.store().await, db.store().await);
+    let [group, member] = long_life(&writing).await;
+    let before = set_members(&reading, group, &[]).await;
+    until("a snapshot is kept", || async { db.number("select count(*) from snapshots").await == 1 }).await;
+    hide(db).await;
+    let later = db.store().await;
+    let row = set_members(&later, group, &[member]).await;
+    assert_eq!((row.version, row.name, row.created_at), (LONG + 3, before.name, before.created_at));
+    assert_eq!(row.member_ids.0, [member]);
+}

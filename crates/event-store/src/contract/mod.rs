@@ -1,0 +1,43 @@
+//! What both stores promise, as cases that run unchanged on SQLite and on PostgreSQL.
+//!
+//! Every case gets a database of its own: a file in a temporary directory, or a schema. A case that wants several
+//! processes opens several stores on it.
+mod appends;
+mod batches;
+mod claims;
+mod commands;
+mod database;
+mod fencing;
+mod full;
+mod growth;
+mod listings;
+mod model;
+mod projections;
+mod raw;
+mod reads;
+mod rebuilds;
+mod sums;
+mod tails;
+mod units;
+mod views;
+
+/// Declares cases: each becomes one test on each database.
+macro_rules! contract {
+    ($($case:ident)+) => {
+        contract!(@on on_sqlite sqlite $($case)+);
+        contract!(@on on_postgres postgres $($case)+);
+    };
+    (@on $module:ident $database:ident $($case:ident)+) => {
+        mod $module {
+            $(
+                #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+                async fn $case() {
+                    let db = crate::contract::database::Database::$database().await;
+                    super::$case(&db).await;
+                    db.discard().await;
+                }
+            )+
+        }
+    };
+}
+use contract;

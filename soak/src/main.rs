@@ -1,0 +1,69 @@
+//! `soak`: load, crashes and faults against the real log and the real service, with a checker that misses nothing.
+//!
+//! Slow on purpose and not part of the tests. Every command says how far it is, ends with a verdict, and has exit code 1
+//! when anything failed.
+mod check;
+mod cluster;
+mod crash;
+mod disk;
+mod drive;
+mod faults;
+mod load;
+mod proxy;
+mod screen;
+mod service;
+mod work;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Whatever may go wrong here, in words.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+type Outcome<T = ()> = Result<T, Failure>;
+
+const EXAMPLES: &str = "Examples:
+  cargo build -p zhixing-api && cargo run -p zhixing-soak -- load --seconds 60 --processes 3 --writers 64
+  cargo run -p zhixing-soak -- load --database sqlite:/srv/soak.db
+  cargo run -p zhixing-soak -- crash --rounds 10
+  cargo run -p zhixing-soak -- faults
+
+Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine.";
+
+/// Load, crashes and faults, with a checker.
+#[derive(Debug, Parser)]
+#[command(name = "soak", version, about, after_help = EXAMPLES, max_term_width = 110)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Many writers in several processes on PostgreSQL and many tasks on SQLite, readers following meanwhile
+    Load(load::Arguments),
+    /// One process of `load`
+    #[command(hide = true)]
+    Worker(load::WorkerArguments),
+    /// Kill the service and the PostgreSQL server in the middle of load, again and again
+    Crash(crash::Arguments),
+    /// Lost connections, exhausted pools and full disks
+    Faults(faults::Arguments),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Load(arguments) => load::load(arguments).await,
+        Command::Worker(arguments) => load::worker(arguments).await,
+        Command::Crash(arguments) => crash::crash(&arguments).await,
+        Command::Faults(arguments) => faults::faults(&arguments).await,
+    };
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            screen::fail(&failure.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
