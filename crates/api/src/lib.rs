@@ -1,4 +1,9 @@
 //! The door of Zhixing: GraphQL, HTTP, identity, imports, and the `zhixing` binary's commands.
+
+/// Answers are made of many small pieces, which the system's allocator is slow to hand out.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod checkpoints;
 pub mod cli;
 pub mod cloud_event;

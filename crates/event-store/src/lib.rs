@@ -32,7 +32,7 @@ pub use checkpoint::Checkpoint;
 pub use clock::SystemClock;
 pub use error::Error;
 pub use event::{EventFilter, Recorded};
-pub use listing::{Listing, Slice, Sort};
+pub use listing::{Listing, Reader, Slice, Sort};
 pub use pool::Pool;
 pub use projection::Projection;
 pub use projector::Projector;

@@ -1,7 +1,10 @@
 //! Pages of rows by keyset: stable under writes, as fast on page 1,000 as on page 1.
-use sea_query::{Alias, Condition, Expr, ExprTrait, Func, Order, Query, SelectStatement, Value};
+use sea_query::{
+    Alias, Condition, Expr, ExprTrait, Func, Order, PostgresQueryBuilder, Query, SelectStatement,
+    SqliteQueryBuilder, Value, extension::postgres::PgFunc,
+};
 use sea_query_sqlx::SqlxBinder;
-use sqlx::AssertSqlSafe;
+use sqlx::{AssertSqlSafe, Postgres, Sqlite, pool::PoolConnection};
 use uuid::Uuid;
 
 use crate::{Error, Pool, pool::on, view::Row};
@@ -52,25 +55,86 @@ pub struct Slice<R> {
     pub more: bool,
 }
 
-impl Pool {
+/// A connection for several questions, one after the other. To borrow one from the pool and to give it back costs as
+/// much as a short question.
+#[derive(Debug)]
+pub enum Reader {
+    /// Of PostgreSQL.
+    Postgres(PoolConnection<Postgres>),
+    /// Of SQLite.
+    Sqlite(PoolConnection<Sqlite>),
+}
+
+impl Reader {
     /// One page of rows.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn page<R: Row>(&self, listing: Listing) -> Result<Slice<R>, Error> {
+    pub async fn page<R: Row>(&mut self, listing: Listing) -> Result<Slice<R>, Error> {
         let limit = usize::try_from(listing.limit).unwrap_or(usize::MAX);
         let from_end = listing.from_end;
-        let statement = page::<R>(listing);
-        let mut rows: Vec<R> = on!(self, |db, dialect| {
-            let (sql, values) = statement.build_sqlx(dialect());
-            sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(db).await?
-        });
+        let mut rows: Vec<R> = self.rows(&page::<R>(listing)).await?;
         let more = rows.len() > limit;
         rows.truncate(limit);
         if from_end {
             rows.reverse();
         }
         Ok(Slice { rows, more })
+    }
+
+    /// The rows with these keys that the filter admits, in no order.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn many<R: Row>(&mut self, keys: &[Uuid], filter: Condition) -> Result<Vec<R>, Error> {
+        let has_key = match self {
+            // One statement for any number of keys, prepared once.
+            Self::Postgres(_) => Expr::col("id").eq(PgFunc::any(Expr::value(keys.to_vec()))),
+            Self::Sqlite(_) => Expr::col("id").is_in(keys.iter().copied()),
+        };
+        self.all(filter.add(has_key), keys.len() as u64).await
+    }
+
+    /// Rows in no order, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn all<R: Row>(&mut self, filter: Condition, limit: u64) -> Result<Vec<R>, Error> {
+        self.rows(select::<R>(filter).limit(limit)).await
+    }
+
+    async fn rows<R: Row>(&mut self, statement: &SelectStatement) -> Result<Vec<R>, Error> {
+        Ok(match self {
+            Self::Postgres(db) => {
+                let (sql, values) = statement.build_sqlx(PostgresQueryBuilder);
+                sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **db).await?
+            }
+            Self::Sqlite(db) => {
+                let (sql, values) = statement.build_sqlx(SqliteQueryBuilder);
+                sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(&mut **db).await?
+            }
+        })
+    }
+}
+
+impl Pool {
+    /// A connection to read from.
+    ///
+    /// # Errors
+    /// When none is to be had.
+    pub async fn reader(&self) -> Result<Reader, Error> {
+        Ok(match self {
+            Self::Postgres(db) => Reader::Postgres(db.acquire().await?),
+            Self::Sqlite { readers, .. } => Reader::Sqlite(readers.acquire().await?),
+        })
+    }
+
+    /// One page of rows.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn page<R: Row>(&self, listing: Listing) -> Result<Slice<R>, Error> {
+        self.reader().await?.page(listing).await
     }
 
     /// How many rows there are.
@@ -116,7 +180,7 @@ impl Pool {
     /// # Errors
     /// When the database fails.
     pub async fn many<R: Row>(&self, keys: &[Uuid]) -> Result<Vec<R>, Error> {
-        self.all(Condition::all().add(Expr::col("id").is_in(keys.iter().copied())), keys.len() as u64).await
+        self.reader().await?.many(keys, Condition::all()).await
     }
 
     /// Rows in no order, at most `limit`.
@@ -124,11 +188,7 @@ impl Pool {
     /// # Errors
     /// When the database fails.
     pub async fn all<R: Row>(&self, filter: Condition, limit: u64) -> Result<Vec<R>, Error> {
-        let statement = select::<R>(filter).limit(limit).to_owned();
-        Ok(on!(self, |db, dialect| {
-            let (sql, values) = statement.build_sqlx(dialect());
-            sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(db).await?
-        }))
+        self.reader().await?.all(filter, limit).await
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Pool {
 
 /// How long a request waits for a free connection before it gives up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
+/// How long an idle connection is taken for a good one.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 const POSTGRES_CONNECTIONS: u32 = 20;
 const SQLITE_READERS: u32 = 8;
 const STATEMENT_CACHE: usize = 500;
@@ -39,7 +41,17 @@ impl Pool {
         let pool = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let options = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(WAIT_FOR_CONNECTION);
+                .acquire_timeout(WAIT_FOR_CONNECTION)
+                // A connection was tested when it came back; once more only if that is a while ago.
+                .test_before_acquire(false)
+                .before_acquire(|connection, meta| {
+                    Box::pin(async move {
+                        if meta.idle_for > TRUSTED_IDLE {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                });
             Self::Postgres(
                 options
                     .connect_with(

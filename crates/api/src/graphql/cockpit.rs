@@ -12,6 +12,7 @@ use super::{
     context::Ask,
     error,
     event::Position,
+    found::Found,
     indicator::Indicator,
     plan::Plan,
     projection,
@@ -55,7 +56,7 @@ pub struct Cockpit {
     /// Indicators by light; every light, also with none. Retired ones are left out.
     pub indicators_by_light: Vec<LightCount>,
     /// The next ten open tasks to fall due.
-    pub next_deadlines: Vec<Task>,
+    pub next_deadlines: Vec<Found<Task>>,
 }
 
 /// Most indicators of one plan that are counted; an import takes no more.
@@ -107,7 +108,7 @@ impl Cockpit {
             tasks_by_status,
             overdue_tasks,
             indicators_by_light: Light::ALL.iter().map(shown).collect(),
-            next_deadlines: next.rows.into_iter().map(|(_, task)| task).collect(),
+            next_deadlines: next.rows,
         })
     }
 }

@@ -49,7 +49,9 @@ pub async fn carry_out<V: View>(
         expected_version: how.expected_version,
         dry_run: how.dry_run,
     };
-    match ctx.store().execute::<V>(order).await {
+    let done = ctx.store().execute::<V>(order).await;
+    ctx.session().forget();
+    match done {
         Ok(Receipt { object, events, position }) => Ok(Outcome {
             object: Some(object),
             events: events.into_iter().map(Event).collect(),

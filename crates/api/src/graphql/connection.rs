@@ -1,13 +1,22 @@
 //! Pages: Relay connections with keyset cursors.
 use async_graphql::{Context, Enum, InputObject, Result, SimpleObject};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::FutureExt;
 use sea_query::{Condition, Expr, ExprTrait, Func, LikeExpr, Value};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use zhixing_domain::{Date, RegionCode};
-use zhixing_event_store::{Listing, Row, Slice, Sort, listing::Cursor};
+use zhixing_event_store::{Error, Listing, Reader, Row, Slice, Sort, listing::Cursor};
 
-use super::{context::Ask, error, view::Visible};
+use super::{
+    context::{Ask, Asked},
+    error,
+    found::Found,
+    plan::Plan,
+    task::Task,
+    unit::Unit,
+    view::{Visible, Wanted},
+};
 
 /// Most entries of a page.
 pub const MOST: u64 = 100;
@@ -130,7 +139,11 @@ impl By {
         format!("{}{}", if self.sort.descending { "-" } else { "+" }, self.sort.column)
     }
 
-    fn cursor<R: Row>(&self, row: &R) -> Result<String> {
+    /// Where a row stands in this order.
+    ///
+    /// # Errors
+    /// When the row cannot be written as JSON (a defect of its type).
+    pub fn cursor<R: Row>(&self, row: &R) -> Result<String> {
         let json = serde_json::to_value(row).map_err(|fault| error::fault(fault.into()))?;
         let place = Place {
             o: self.name(),
@@ -164,11 +177,13 @@ impl By {
     }
 }
 
-/// A page of rows with their cursors.
+/// A page of rows.
 #[derive(Clone, Debug)]
 pub struct Page<R> {
     /// The rows.
-    pub rows: Vec<(String, R)>,
+    pub rows: Vec<Found<R>>,
+    /// Their order, from which each has its cursor.
+    pub by: By,
     /// Where they lie.
     pub info: PageInfo,
     /// Which rows were asked for, to count them all.
@@ -179,7 +194,16 @@ pub struct Page<R> {
 ///
 /// # Errors
 /// When an argument breaks its form, or the database fails.
-pub async fn page<R: Row + Visible>(
+pub fn page<'a, R: Row + Visible>(
+    ctx: &'a Context<'_>,
+    filter: Condition,
+    by: By,
+    paging: Paging,
+) -> Asked<'a, Page<R>> {
+    read(ctx, filter, by, paging).boxed()
+}
+
+async fn read<R: Row + Visible>(
     ctx: &Context<'_>,
     filter: Condition,
     by: By,
@@ -193,15 +217,33 @@ pub async fn page<R: Row + Visible>(
     let filter = filter.add(R::visible_to(ctx.viewer()));
     let (has_after, has_before) = (after.is_some(), before.is_some());
     let listing = Listing { filter: filter.clone(), sort: by.sort, after, before, from_end, limit };
-    let Slice { rows, more } = ctx.store().pool().page::<R>(listing).await.map_err(error::fault)?;
-    let rows = rows.into_iter().map(|row| Ok((by.cursor(&row)?, row))).collect::<Result<Vec<_>>>()?;
+    let mut reader = ctx.store().pool().reader().await.map_err(error::fault)?;
+    let Slice { rows, more } = reader.page::<R>(listing).await.map_err(error::fault)?;
+    gather(ctx, &mut reader, &rows).await.map_err(error::fault)?;
     let info = PageInfo {
         has_previous_page: if from_end { more } else { has_after },
         has_next_page: if from_end { has_before } else { more },
-        start_cursor: rows.first().map(|(cursor, _)| cursor.clone()),
-        end_cursor: rows.last().map(|(cursor, _)| cursor.clone()),
+        start_cursor: rows.first().map(|row| by.cursor(row)).transpose()?,
+        end_cursor: rows.last().map(|row| by.cursor(row)).transpose()?,
     };
-    Ok(Page { rows, info, filter })
+    Ok(Page { rows: rows.into_iter().map(Found::new).collect(), by, info, filter })
+}
+
+/// Reads what the query goes on to ask of the rows of a page, one question for each kind of row.
+async fn gather<R: Visible>(ctx: &Context<'_>, reader: &mut Reader, rows: &[R]) -> Result<(), Error> {
+    let (below, mut wanted) = (ctx.look_ahead(), Wanted::default());
+    let (nodes, edges) = (below.field("nodes"), below.field("edges").field("node"));
+    for relation in R::RELATIONS {
+        if nodes.field(relation).exists() || edges.field(relation).exists() {
+            for row in rows {
+                row.related(relation, &mut wanted);
+            }
+        }
+    }
+    let known = ctx.session().rows();
+    known.read::<Unit>(reader, wanted.units).await?;
+    known.read::<Plan>(reader, wanted.plans).await?;
+    known.read::<Task>(reader, wanted.tasks).await
 }
 
 /// Declares the Relay connection of one kind of rows.
@@ -217,23 +259,22 @@ macro_rules! connection {
             /// Where it stands in this order.
             pub cursor: String,
             /// The object itself.
-            pub node: $node,
+            pub node: $crate::graphql::found::Found<$node>,
         }
 
         #[doc = concat!("A page of ", $doc, ".")]
         #[async_graphql::Object]
         impl $connection {
             /// The objects with their cursors.
-            async fn edges(&self) -> Vec<$edge> {
-                self.0
-                    .rows
-                    .iter()
-                    .map(|(cursor, node)| $edge { cursor: cursor.clone(), node: node.clone() })
-                    .collect()
+            async fn edges(&self) -> async_graphql::Result<Vec<$edge>> {
+                let edge = |node: &$crate::graphql::found::Found<$node>| {
+                    Ok($edge { cursor: self.0.by.cursor(&**node)?, node: node.clone() })
+                };
+                self.0.rows.iter().map(edge).collect()
             }
             /// The objects.
-            async fn nodes(&self) -> Vec<&$node> {
-                self.0.rows.iter().map(|(_, node)| node).collect()
+            async fn nodes(&self) -> $crate::graphql::found::All<$node> {
+                self.0.rows.clone().into()
             }
             /// Where the page lies.
             async fn page_info(&self) -> &$crate::graphql::connection::PageInfo {

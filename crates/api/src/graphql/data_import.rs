@@ -16,6 +16,7 @@ use zhixing_domain::{
 };
 
 use super::{
+    found::Found,
     connection::{By, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     error::{self, InvalidInput, UserError},
@@ -104,7 +105,7 @@ impl Visible for DataImport {
 #[ComplexObject]
 impl DataImport {
     /// The plan that it brought in or added to.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Found<Plan>>> {
         ctx.load(self.plan_id.0).await
     }
     /// What was read differently from how it is written; at most 1,000.
@@ -194,7 +195,7 @@ pub struct ImportReport {
 #[derive(Debug, SimpleObject)]
 pub struct ImportPayload {
     /// The plan that the file brought in or added to; null when nothing was taken.
-    pub plan: Option<Plan>,
+    pub plan: Option<Found<Plan>>,
     /// What was read, repaired and rejected; null when the file as a whole was refused.
     pub report: Option<ImportReport>,
     /// Position of the last event; null when nothing was recorded.

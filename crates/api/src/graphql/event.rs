@@ -14,6 +14,7 @@ use super::{
     connection::{PageInfo, Paging},
     context::Ask,
     error,
+    found::Found,
     node::{self, Node},
     unit::Unit,
 };
@@ -93,7 +94,7 @@ impl Event {
         ctx.viewer().is_official().then_some(self.0.actor.as_str())
     }
     /// The unit they acted for; only officials see this.
-    async fn actor_unit(&self, ctx: &Context<'_>) -> Result<Option<Unit>> {
+    async fn actor_unit(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
         match self.0.actor_unit.filter(|_| ctx.viewer().is_official()) {
             Some(unit) => ctx.load::<Unit>(Id::new(unit)).await,
             None => Ok(None),
@@ -264,7 +265,10 @@ impl Subscriptions {
         if after > head {
             return Err(error::invalid("after", "lies behind the end of the log"));
         }
+        let session = ctx.session().clone();
         Ok(ctx.store().follow(after).filter_map(move |event| {
+            // The subject of an event is shown as it is now, not as it was when another event came.
+            session.forget();
             let wanted = match event {
                 Ok(event) if !filter.admits(&event) => None,
                 Ok(event) => Some(Ok(Event(event))),

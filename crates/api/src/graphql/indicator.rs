@@ -1,6 +1,7 @@
 //! Indicators, as the API shows and takes them.
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use sea_query::{Alias, Condition, Expr, ExprTrait, Query};
 use serde::Serialize;
 use sqlx::types::Json;
@@ -21,6 +22,7 @@ use zhixing_domain::{
 use zhixing_event_store::{Error, Meta, Row, Table, view::WriteRow};
 
 use super::{
+    found::Found,
     command::mutations,
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
@@ -28,7 +30,7 @@ use super::{
     region::Region,
     task::Task,
     unit::Unit,
-    view::{Fold, Life, Visible, view},
+    view::{Fold, Life, Visible, Wanted, view},
 };
 
 view! {
@@ -158,6 +160,16 @@ impl Fold for Indicator {
 }
 
 impl Visible for Indicator {
+    const RELATIONS: &'static [&'static str] = &["plan", "task"];
+
+    fn related(&self, relation: &str, wanted: &mut Wanted) {
+        match relation {
+            "plan" => wanted.plans.push(self.plan_id.0.uuid()),
+            "task" => wanted.tasks.extend(self.task_id.map(|id| id.0.uuid())),
+            _ => {}
+        }
+    }
+
     fn visible_to(viewer: &Viewer) -> Condition {
         of_visible_plans(viewer)
     }
@@ -180,11 +192,11 @@ pub struct Attainment {
 #[ComplexObject]
 impl Indicator {
     /// The plan that sets the target.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Found<Plan>>> {
         ctx.load(self.plan_id.0).await
     }
     /// The task it belongs to.
-    async fn task(&self, ctx: &Context<'_>) -> Result<Option<Task>> {
+    async fn task(&self, ctx: &Context<'_>) -> Result<Option<Found<Task>>> {
         match self.task_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
@@ -367,7 +379,7 @@ impl Measurement {
         Region::find(self.region_code)
     }
     /// The unit that reported it.
-    async fn reported_by(&self, ctx: &Context<'_>) -> Result<Option<Unit>> {
+    async fn reported_by(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
         match self.reported_by_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
@@ -484,7 +496,7 @@ pub struct Queries;
 #[Object(name = "IndicatorQueries")]
 impl Queries {
     /// The indicator with this id.
-    async fn indicator(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Indicator>> {
+    async fn indicator(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Found<Indicator>>> {
         ctx.load(id).await
     }
 
@@ -502,7 +514,7 @@ impl Queries {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<IndicatorConnection> {
-        list(ctx, Condition::all(), r#where, order_by, Paging { first, after, last, before }).await
+        list(ctx, Condition::all(), r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 

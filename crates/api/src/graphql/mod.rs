@@ -6,6 +6,8 @@ pub mod connection;
 pub mod context;
 pub mod error;
 pub mod event;
+pub mod found;
+pub mod loader;
 pub mod node;
 pub mod projection;
 pub mod region;

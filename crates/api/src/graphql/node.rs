@@ -3,8 +3,8 @@ use async_graphql::{Context, Interface, Object, Result};
 use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
-    context::Ask, data_import::DataImport, error, indicator::Indicator, plan::Plan, region::Region,
-    task::Task, unit::Unit,
+    context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, plan::Plan,
+    region::Region, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -31,12 +31,17 @@ pub enum Node {
 /// When the database fails.
 pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
     Ok(match id.kind {
-        Kind::Unit => ctx.load::<Unit>(Id::new(id.uuid)).await?.map(Node::Unit),
-        Kind::Plan => ctx.load::<Plan>(Id::new(id.uuid)).await?.map(Node::Plan),
-        Kind::Task => ctx.load::<Task>(Id::new(id.uuid)).await?.map(Node::Task),
-        Kind::Indicator => ctx.load::<Indicator>(Id::new(id.uuid)).await?.map(Node::Indicator),
-        Kind::DataImport => ctx.load::<DataImport>(Id::new(id.uuid)).await?.map(Node::DataImport),
+        Kind::Unit => ctx.load::<Unit>(Id::new(id.uuid)).await?.map(own).map(Node::Unit),
+        Kind::Plan => ctx.load::<Plan>(Id::new(id.uuid)).await?.map(own).map(Node::Plan),
+        Kind::Task => ctx.load::<Task>(Id::new(id.uuid)).await?.map(own).map(Node::Task),
+        Kind::Indicator => ctx.load::<Indicator>(Id::new(id.uuid)).await?.map(own).map(Node::Indicator),
+        Kind::DataImport => ctx.load::<DataImport>(Id::new(id.uuid)).await?.map(own).map(Node::DataImport),
     })
+}
+
+/// An interface is made of objects, not of what they stand in.
+fn own<V: Clone>(row: Found<V>) -> V {
+    row.into_inner()
 }
 
 async fn find(ctx: &Context<'_>, field: &str, id: &str) -> Result<Option<Node>> {

@@ -1,5 +1,6 @@
 //! Plans, as the API shows and takes them.
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result};
+use futures_util::FutureExt;
 use sea_query::{Condition, Expr, ExprTrait, Query};
 use sqlx::types::Json;
 use zhixing_domain::{
@@ -14,6 +15,7 @@ use zhixing_domain::{
 };
 
 use super::{
+    found::Found,
     cockpit::Cockpit,
     command::mutations,
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
@@ -23,7 +25,7 @@ use super::{
     region::Region,
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     unit::Unit,
-    view::{Fold, Life, Visible, view},
+    view::{Fold, Life, Visible, Wanted, view},
 };
 
 view! {
@@ -145,6 +147,16 @@ impl Fold for Plan {
 }
 
 impl Visible for Plan {
+    const RELATIONS: &'static [&'static str] = &["issuerUnit", "supersededBy"];
+
+    fn related(&self, relation: &str, wanted: &mut Wanted) {
+        match relation {
+            "issuerUnit" => wanted.units.extend(self.issuer_id.map(|id| id.0.uuid())),
+            "supersededBy" => wanted.plans.extend(self.superseded_by_id.map(|id| id.0.uuid())),
+            _ => {}
+        }
+    }
+
     fn visible_to(viewer: &Viewer) -> Condition {
         let everything = Condition::all();
         if viewer.is_official() { everything } else { everything.add(Expr::col("status").ne(PlanStatus::Draft)) }
@@ -167,7 +179,7 @@ impl Plan {
         Region::find(self.region_code)
     }
     /// The issuing unit, when it is registered.
-    async fn issuer_unit(&self, ctx: &Context<'_>) -> Result<Option<Unit>> {
+    async fn issuer_unit(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
         match self.issuer_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
@@ -190,7 +202,7 @@ impl Plan {
         &self.one_off_duties
     }
     /// The plan that took its place.
-    async fn superseded_by(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    async fn superseded_by(&self, ctx: &Context<'_>) -> Result<Option<Found<Plan>>> {
         match self.superseded_by_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
@@ -203,7 +215,7 @@ impl Plan {
         #[graphql(desc = "Wait until everything up to this position is in; the end of the log when left out.")]
         at_least: Option<Position>,
     ) -> Result<Cockpit> {
-        Cockpit::of(ctx, self, at_least).await
+        Cockpit::of(ctx, self, at_least).boxed().await
     }
     /// Its tasks, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
@@ -220,7 +232,7 @@ impl Plan {
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<TaskConnection> {
         let own = Condition::all().has("plan_id", Some(self.life.id));
-        task::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+        task::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
     /// Its indicators, by code unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
@@ -237,7 +249,7 @@ impl Plan {
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<IndicatorConnection> {
         let own = Condition::all().has("plan_id", Some(self.life.id));
-        indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+        indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 
@@ -301,7 +313,7 @@ pub struct Queries;
 #[Object(name = "PlanQueries")]
 impl Queries {
     /// The plan with this id.
-    async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Found<Plan>>> {
         ctx.load(id).await
     }
 

@@ -261,8 +261,10 @@ impl Queries {
         let edges: Vec<TimelineEdge> = page
             .rows
             .into_iter()
-            .map(|(cursor, entry)| TimelineEdge { cursor, node: TimelineEntry(entry) })
-            .collect();
+            .map(|entry| {
+                Ok(TimelineEdge { cursor: by.cursor(&*entry)?, node: TimelineEntry(entry.into_inner()) })
+            })
+            .collect::<Result<_>>()?;
         let nodes = edges.iter().map(|edge| edge.node.clone()).collect();
         Ok(TimelineConnection { edges, nodes, page_info: page.info, total_count, position })
     }

@@ -1,5 +1,6 @@
 //! Tasks, as the API shows and takes them.
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result};
+use futures_util::FutureExt;
 use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -19,6 +20,7 @@ use zhixing_domain::{
 use zhixing_event_store::Link;
 
 use super::{
+    found::{All, Found},
     command::mutations,
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
@@ -26,7 +28,7 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, view},
+    view::{Fold, Life, Visible, Wanted, view},
 };
 
 view! {
@@ -188,6 +190,18 @@ impl Fold for Task {
 }
 
 impl Visible for Task {
+    const RELATIONS: &'static [&'static str] = &["plan", "leadUnits", "supportingUnits", "parent"];
+
+    fn related(&self, relation: &str, wanted: &mut Wanted) {
+        match relation {
+            "plan" => wanted.plans.push(self.plan_id.0.uuid()),
+            "parent" => wanted.tasks.extend(self.parent_id.map(|id| id.0.uuid())),
+            "leadUnits" => wanted.units.extend(self.lead_unit_ids.iter().map(|id| id.uuid())),
+            "supportingUnits" => wanted.units.extend(self.supporting_unit_ids.iter().map(|id| id.uuid())),
+            _ => {}
+        }
+    }
+
     fn visible_to(viewer: &Viewer) -> Condition {
         of_visible_plans(viewer)
     }
@@ -196,7 +210,7 @@ impl Visible for Task {
 #[ComplexObject]
 impl Task {
     /// The plan it belongs to.
-    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Plan>> {
+    async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Found<Plan>>> {
         ctx.load(self.plan_id.0).await
     }
     /// The region of its plan.
@@ -204,19 +218,19 @@ impl Task {
         Region::find(self.region_code)
     }
     /// The task it is a part of.
-    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Task>> {
+    async fn parent(&self, ctx: &Context<'_>) -> Result<Option<Found<Task>>> {
         match self.parent_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
         }
     }
     /// Units that lead (牵头单位); with JOINT assignment, the units responsible side by side.
-    async fn lead_units(&self, ctx: &Context<'_>) -> Result<Vec<Unit>> {
-        ctx.load_all(self.lead_unit_ids.0.clone()).await
+    async fn lead_units(&self, ctx: &Context<'_>) -> Result<All<Unit>> {
+        ctx.load_all(&self.lead_unit_ids).await.map(All::from)
     }
     /// Units that support (配合单位).
-    async fn supporting_units(&self, ctx: &Context<'_>) -> Result<Vec<Unit>> {
-        ctx.load_all(self.supporting_unit_ids.0.clone()).await
+    async fn supporting_units(&self, ctx: &Context<'_>) -> Result<All<Unit>> {
+        ctx.load_all(&self.supporting_unit_ids).await.map(All::from)
     }
     /// Everything that was brought to show progress and completion (佐证材料).
     async fn evidence(&self) -> &[Evidence] {
@@ -242,7 +256,7 @@ impl Task {
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<TaskConnection> {
         let own = Condition::all().has("parent_id", Some(self.life.id));
-        list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+        list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
     /// Indicators that belong to it, by code unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
@@ -259,7 +273,7 @@ impl Task {
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<IndicatorConnection> {
         let own = Condition::all().has("task_id", Some(self.life.id));
-        indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).await
+        indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 
@@ -351,36 +365,7 @@ pub async fn list(
         Some(false) => filter.add(Expr::col("parent_id").is_not_null()),
         None => filter,
     };
-    let page = page::<Task>(ctx, filter, order(order_by), paging).await?;
-    gather(ctx, &page.rows).await?;
-    Ok(TaskConnection(page))
-}
-
-/// Reads what the query goes on to ask of every task of a page in one question a relation, instead of level by level.
-async fn gather(ctx: &Context<'_>, rows: &[(String, Task)]) -> Result<()> {
-    let below = ctx.look_ahead();
-    let asks = |field: &str| {
-        below.field("nodes").field(field).exists() || below.field("edges").field("node").field(field).exists()
-    };
-    let mut units: Vec<Id<unit::Unit>> = Vec::new();
-    if asks("leadUnits") {
-        units.extend(rows.iter().flat_map(|(_, task)| task.lead_unit_ids.iter()));
-    }
-    if asks("supportingUnits") {
-        units.extend(rows.iter().flat_map(|(_, task)| task.supporting_unit_ids.iter()));
-    }
-    if !units.is_empty() {
-        units.sort_unstable();
-        units.dedup();
-        ctx.load_all::<Unit>(units).await?;
-    }
-    if asks("plan") {
-        let mut plans: Vec<Id<plan::Plan>> = rows.iter().map(|(_, task)| task.plan_id.0).collect();
-        plans.sort_unstable();
-        plans.dedup();
-        ctx.load_all::<Plan>(plans).await?;
-    }
-    Ok(())
+    Ok(TaskConnection(page(ctx, filter, order(order_by), paging).await?))
 }
 
 /// Questions about tasks.
@@ -390,7 +375,7 @@ pub struct Queries;
 #[Object(name = "TaskQueries")]
 impl Queries {
     /// The task with this id.
-    async fn task(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Task>> {
+    async fn task(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Found<Task>>> {
         ctx.load(id).await
     }
 
@@ -408,7 +393,7 @@ impl Queries {
         #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Those before this cursor.")] before: Option<String>,
     ) -> Result<TaskConnection> {
-        list(ctx, Condition::all(), r#where, order_by, Paging { first, after, last, before }).await
+        list(ctx, Condition::all(), r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 

@@ -13,11 +13,12 @@ use zhixing_domain::{
 use zhixing_event_store::Link;
 
 use super::{
+    found::{All, Found},
     command::mutations,
     connection::{By, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     region::Region,
-    view::{Fold, Life, Visible, view},
+    view::{Fold, Life, Visible, Wanted, view},
 };
 
 view! {
@@ -87,6 +88,16 @@ impl Fold for Unit {
 }
 
 impl Visible for Unit {
+    const RELATIONS: &'static [&'static str] = &["members", "mergedInto"];
+
+    fn related(&self, relation: &str, wanted: &mut Wanted) {
+        match relation {
+            "members" => wanted.units.extend(self.member_ids.iter().map(|id| id.uuid())),
+            "mergedInto" => wanted.units.extend(self.merged_into_id.map(|id| id.0.uuid())),
+            _ => {}
+        }
+    }
+
     fn visible_to(_: &Viewer) -> Condition {
         // Who answers for what is public.
         Condition::all()
@@ -108,11 +119,11 @@ impl Unit {
         self.kind.is_group()
     }
     /// The members of a group, as far as they are known.
-    async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Unit>> {
-        ctx.load_all(self.member_ids.0.clone()).await
+    async fn members(&self, ctx: &Context<'_>) -> Result<All<Unit>> {
+        ctx.load_all(&self.member_ids).await.map(All::from)
     }
     /// The unit that it was merged into.
-    async fn merged_into(&self, ctx: &Context<'_>) -> Result<Option<Unit>> {
+    async fn merged_into(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
         match self.merged_into_id {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
@@ -175,7 +186,7 @@ pub struct Queries;
 #[Object(name = "UnitQueries")]
 impl Queries {
     /// The unit with this id.
-    async fn unit(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Unit>> {
+    async fn unit(&self, ctx: &Context<'_>, #[graphql(desc = "Its id.")] id: Id<Domain>) -> Result<Option<Found<Unit>>> {
         ctx.load(id).await
     }
 

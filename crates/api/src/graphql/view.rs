@@ -1,6 +1,7 @@
 //! `view!`: one struct is the row, the columns and the GraphQL object.
 use async_graphql::{Context, Object, OutputType, TypeName};
 use chrono::{DateTime, Utc};
+use futures_util::FutureExt;
 use serde::Serialize;
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -23,12 +24,27 @@ pub trait Shown: Aggregate {
 
 /// Which rows a viewer may see: a condition pushed into every query, never a filter afterwards.
 pub trait Visible: Row {
+    /// Fields that lead to other rows by [`Ask::load`](super::context::Ask::load); see [`super::found`].
+    const RELATIONS: &'static [&'static str] = &[];
+    /// Adds the keys of the rows that one of [`Self::RELATIONS`] leads to.
+    fn related(&self, _relation: &str, _wanted: &mut Wanted) {}
     /// The condition.
     fn visible_to(viewer: &Viewer) -> sea_query::Condition;
 }
 
+/// Keys of rows that a page leads to.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Units.
+    pub units: Vec<Uuid>,
+    /// Plans.
+    pub plans: Vec<Uuid>,
+    /// Tasks.
+    pub tasks: Vec<Uuid>,
+}
+
 /// What every object has in common: its age, its history, what can be done with it.
-#[derive(Clone, Debug, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(bound = "")]
 pub struct Life<T: Aggregate> {
     /// The object's id.
@@ -85,7 +101,7 @@ impl<T: Shown> Life<T> {
             (None, Some(time)) => AsOf::Time(time),
             _ => return Err(error::invalid("version", "give either version or time")),
         };
-        ctx.store().as_of::<T::View>(self.id.0, until).await.map_err(error::fault)
+        ctx.store().as_of::<T::View>(self.id.0, until).boxed().await.map_err(error::fault)
     }
     /// The events of the object's life, oldest first.
     async fn history(
@@ -96,12 +112,12 @@ impl<T: Shown> Life<T> {
         #[graphql(desc = "The last so many events, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Events before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
-        history(ctx, self.id.0.uuid(), self.version, Paging { first, after, last, before }).await
+        history(ctx, self.id.0.uuid(), self.version, Paging { first, after, last, before }).boxed().await
     }
     /// Every action of this object's lifecycle and of what can be created under it: whether the viewer may take it now,
     /// and if not, why.
     async fn available_actions(&self, ctx: &Context<'_>) -> async_graphql::Result<Vec<Action>> {
-        actions_of::<T>(ctx, self.id.0).await
+        actions_of::<T>(ctx, self.id.0).boxed().await
     }
 }
 
@@ -111,12 +127,11 @@ macro_rules! view {
         $($(#[$fmeta:meta])* $field:ident: $ty:ty),+ $(,)?
     }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, sqlx::FromRow, async_graphql::SimpleObject)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, async_graphql::SimpleObject)]
         #[graphql(complex)]
         #[expect(missing_docs, reason = "columns that are not shown are named by what they hold")]
         pub struct $name {
             #[graphql(flatten)]
-            #[sqlx(flatten)]
             #[serde(flatten)]
             pub life: $crate::graphql::view::Life<$of>,
             $($(#[$fmeta])* pub $field: $ty),+
@@ -129,6 +144,32 @@ macro_rules! view {
             };
             fn key(&self) -> uuid::Uuid {
                 self.life.id.0.uuid()
+            }
+        }
+
+        /// By number, in the order of the table: to find each column by its name costs as much as to read it.
+        impl<'r, R> sqlx::FromRow<'r, R> for $name
+        where
+            R: sqlx::Row,
+            usize: sqlx::ColumnIndex<R>,
+            zhixing_domain::id::Key<$of>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            i64: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            chrono::DateTime<chrono::Utc>: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>,
+            $($ty: sqlx::Decode<'r, R::Database> + sqlx::Type<R::Database>),+
+        {
+            fn from_row(row: &'r R) -> Result<Self, sqlx::Error> {
+                let life = $crate::graphql::view::Life {
+                    id: row.try_get(0)?,
+                    version: row.try_get(1)?,
+                    created_at: row.try_get(2)?,
+                    updated_at: row.try_get(3)?,
+                };
+                let mut column = 3;
+                let mut next = || {
+                    column += 1;
+                    column
+                };
+                Ok(Self { life, $($field: row.try_get(next())?),+ })
             }
         }
 

@@ -89,7 +89,7 @@ struct Operation {
     kind: OperationType,
     request: Request,
     cost: Option<Value>,
-    order: Order,
+    order: Arc<Order>,
     ids: Ids,
     request_id: String,
 }
@@ -134,7 +134,7 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
     ) -> Result<Operation, Vec<ServerError>> {
         let name = params.operation_name.as_deref();
         let mut checked = self.inner.guard.check(&params.query, name, params.variables)?;
-        let (order, ids) = (std::mem::take(&mut checked.order), std::mem::take(&mut checked.ids));
+        let (order, ids) = (checked.order.clone(), std::mem::take(&mut checked.ids));
         let (kind, cost, depth) = (checked.kind, checked.cost, checked.depth);
         tracing::debug!(request_id, %kind, operation = checked.operation_name, cost, depth, "admitted");
         let limits = self.limits();

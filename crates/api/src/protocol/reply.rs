@@ -38,12 +38,13 @@ impl Reply {
     }
 
     /// What the executor answered.
-    pub(super) fn of(response: Response, order: &Order, ids: &Ids, request_id: &str) -> Self {
+    pub(super) fn of(mut response: Response, order: &Order, ids: &Ids, request_id: &str) -> Self {
         // The executor says null where nothing ran; its errors about the request as a whole have no path.
         let refused =
             response.data == Value::Null && response.errors.iter().any(|error| error.path.is_empty());
         let errors = response.errors.into_iter().map(|error| clean(error, ids, request_id)).collect();
-        let data = (!refused).then(|| order.arrange(response.data));
+        order.arrange(&mut response.data);
+        let data = (!refused).then_some(response.data);
         Self { errors, data, extensions: response.extensions, fault: None, headers: response.http_headers }
     }
 

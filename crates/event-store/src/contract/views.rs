@@ -95,7 +95,8 @@ async fn commands_of_two_processes_on_one_object_all_count(db: &Database) {
             rename(&store, id, &format!("{side}{n}")).await;
         }
     };
-    in_time(futures_util::future::join(alternate(here.clone(), "东"), alternate(there.clone(), "西"))).await;
+    let both = futures_util::future::join(alternate(here.clone(), "东"), alternate(there.clone(), "西"));
+    Box::pin(in_time(both)).await;
     let row = stored(&here, id).await.unwrap();
     assert_eq!((row.version, row.aliases.len()), (31, 30));
     assert_views_hold(&there).await;

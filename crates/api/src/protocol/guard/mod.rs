@@ -21,7 +21,10 @@ use async_graphql::parser::types::{
     DocumentOperations, ExecutableDocument, OperationDefinition, OperationType,
 };
 use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables, parser};
+use lru::LruCache;
 use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Tells whether a custom scalar takes a value, and if not why, in words for the client.
 pub type ScalarCheck = fn(&Value) -> Result<(), String>;
@@ -31,6 +34,10 @@ pub type Scalars = HashMap<String, ScalarCheck>;
 
 /// Errors one answer lists at most.
 const MAX_ERRORS: usize = 20;
+
+/// Documents that are remembered, and bytes of one at most: clients send the same few again and again.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+const REMEMBERED_BYTES: usize = 8_192;
 
 /// Why no guard can be made for a schema.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +57,16 @@ pub enum GuardError {
 pub struct Guard {
     schema: schema::Schema,
     limits: Limits,
+    /// By operation name and text.
+    known: Mutex<LruCache<(String, String), Arc<Valid>>>,
+}
+
+/// An operation of a document that was found valid, whatever its variables will be.
+struct Valid {
+    document: ExecutableDocument,
+    facts: rules::Facts,
+    /// Made behind the measure, which bounds the work.
+    order: OnceLock<Arc<Order>>,
 }
 
 /// An operation that may run.
@@ -64,7 +81,7 @@ pub struct Checked {
     /// Its deepest field.
     pub depth: u64,
     /// In which order the answer's fields stand.
-    pub(super) order: Order,
+    pub(super) order: Arc<Order>,
     /// The ids in it and where they stand.
     pub(super) ids: coerce::Ids,
     document: ExecutableDocument,
@@ -86,7 +103,8 @@ impl Guard {
     /// # Errors
     /// The SDL is not complete, or a custom scalar in it has no check.
     pub fn new(sdl: &str, limits: Limits, scalars: &Scalars) -> Result<Self, GuardError> {
-        Ok(Self { schema: schema::Schema::parse(sdl, scalars)?, limits })
+        let known = Mutex::new(LruCache::new(REMEMBERED));
+        Ok(Self { schema: schema::Schema::parse(sdl, scalars)?, limits, known })
     }
 
     /// The limits in force.
@@ -104,23 +122,47 @@ impl Guard {
         operation_name: Option<&str>,
         variables: Variables,
     ) -> Result<Checked, Vec<ServerError>> {
+        let key = (operation_name.unwrap_or_default().to_owned(), query.to_owned());
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        if let Some(valid) = known {
+            return self.admit(&valid, operation_name, variables);
+        }
         let source = lexer::scan(query, &self.limits).map_err(|error| vec![error])?;
         let document = parser::parse_query(&source).map_err(|error| vec![parse_error(&error)])?;
         let facts = rules::validate(&self.schema, &document)?;
-        let (name, operation) = select(&document, operation_name).map_err(|error| vec![error])?;
-        let uses = facts.uses_of(name, &document);
+        let valid = Valid { document, facts, order: OnceLock::new() };
+        let checked = self.admit(&valid, operation_name, variables)?;
+        // Behind the measure: it bounds the work of this check.
+        let (_, operation) = select(&valid.document, operation_name).map_err(|error| vec![error])?;
+        overlap::check(&self.schema, &valid.document, &operation.node).map_err(|error| vec![error])?;
+        if query.len() <= REMEMBERED_BYTES {
+            self.known.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::new(valid));
+        }
+        Ok(checked)
+    }
+
+    /// What depends on the variables.
+    fn admit(
+        &self,
+        valid: &Valid,
+        operation_name: Option<&str>,
+        variables: Variables,
+    ) -> Result<Checked, Vec<ServerError>> {
+        let Valid { document, facts, order } = valid;
+        let (name, operation) = select(document, operation_name).map_err(|error| vec![error])?;
+        let uses = facts.uses_of(name, document);
         let mut ids = facts.ids.clone();
         let variables = coerce::variables(&self.schema, &operation.node, &uses, variables, &mut ids)?;
-        let measure = document::measure(&self.schema, &self.limits, &document, &operation.node, &variables)?;
-        overlap::check(&self.schema, &document, &operation.node).map_err(|error| vec![error])?;
+        let measure = document::measure(&self.schema, &self.limits, document, &operation.node, &variables)?;
+        let make_order = || Arc::new(Order::of(document, &operation.node.selection_set.node));
         Ok(Checked {
             kind: operation.node.ty,
             operation_name: name.map(ToString::to_string),
             cost: measure.cost,
             depth: measure.depth,
             ids,
-            order: Order::of(&document, &operation.node.selection_set.node),
-            document: document::hand_over(&document, operation, &variables),
+            order: order.get_or_init(make_order).clone(),
+            document: document::hand_over(document, operation, &variables),
             variables,
         })
     }

@@ -44,23 +44,33 @@ impl Order {
         }
     }
 
-    /// The value with its fields in order.
-    pub(in crate::protocol) fn arrange(&self, value: Value) -> Value {
-        match value {
+    /// Puts the fields of the value in order.
+    pub(in crate::protocol) fn arrange(&self, value: &mut Value) {
+        if self.fields.is_empty() {
             // A leaf: what is in it is its own affair.
-            _ if self.fields.is_empty() => value,
-            Value::List(items) => Value::List(items.into_iter().map(|item| self.arrange(item)).collect()),
-            Value::Object(mut fields) => {
-                let mut arranged = IndexMap::with_capacity(fields.len());
-                for (name, order) in &self.fields {
-                    if let Some(value) = fields.swap_remove(name) {
-                        arranged.insert(name.clone(), order.arrange(value));
+            return;
+        }
+        match value {
+            Value::List(items) => items.iter_mut().for_each(|item| self.arrange(item)),
+            Value::Object(fields) => {
+                // Mostly they are in order: what was at hand comes first, as it was asked for.
+                if !fields.keys().eq(self.fields.keys()) {
+                    let mut arranged = IndexMap::with_capacity(fields.len());
+                    for name in self.fields.keys() {
+                        if let Some((name, value)) = fields.swap_remove_entry(name) {
+                            arranged.insert(name, value);
+                        }
+                    }
+                    arranged.extend(std::mem::take(fields));
+                    *fields = arranged;
+                }
+                for (name, value) in fields {
+                    if let Some(order) = self.fields.get(name) {
+                        order.arrange(value);
                     }
                 }
-                arranged.extend(fields);
-                Value::Object(arranged)
             }
-            other => other,
+            _ => {}
         }
     }
 }
@@ -76,8 +86,8 @@ mod tests {
         let document = parser::parse_query(text).unwrap();
         let (_, operation) = document.operations.iter().next().unwrap();
         let order = Order::of(&document, &operation.node.selection_set.node);
-        let answer = value!({ "a": [{ "y": 1, "z": 2 }, null], "c": 3, "extra": 4, "b": { "json": { "q": 1, "p": 2 } } });
-        let arranged = order.arrange(answer).to_string();
-        assert_eq!(arranged, "{b: {json: {q: 1, p: 2}}, c: 3, a: [{y: 1, z: 2}, null], extra: 4}");
+        let mut answer = value!({ "a": [{ "y": 1, "z": 2 }, null], "c": 3, "extra": 4, "b": { "json": { "q": 1, "p": 2 } } });
+        order.arrange(&mut answer);
+        assert_eq!(answer.to_string(), "{b: {json: {q: 1, p: 2}}, c: 3, a: [{y: 1, z: 2}, null], extra: 4}");
     }
 }
