@@ -19,6 +19,8 @@ use crate::{
     error::is_about_data,
     pool::{on, transaction},
     projection::{Projected, Projection, Write},
+    stored,
+    verify::MISSING,
 };
 
 /// Events taken in one transaction.
@@ -322,6 +324,14 @@ impl Projector {
         };
         let mut head = self.store.heads();
         let build = Build { projection, generation, token };
+        // Read behind the lease: the log only grows.
+        let end = self.store.pool().head().await?;
+        if position > end {
+            let projection = projection.name().to_owned();
+            let error = Error::ProjectionAhead { projection, position, head: end };
+            self.note(&build, &error).await?;
+            return Err(error);
+        }
         while !self.store.is_closed() {
             if state == ACTIVE {
                 self.running[at].reached.send_if_modified(|reached| {
@@ -331,7 +341,13 @@ impl Projector {
                 });
             }
             head.borrow_and_update();
-            let page = self.store.pool().read_log(position, BATCH).await?;
+            let page = match self.page(position).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.note(&build, &error).await?;
+                    return Err(error);
+                }
+            };
             let moved = if page.is_empty() {
                 if state == WARMING && self.replaces_older(projection).await? {
                     tracing::info!(
@@ -367,6 +383,20 @@ impl Projector {
             position = page.last().map_or(position, |event| event.position);
         }
         Ok(())
+    }
+
+    /// The next events. One that cannot be read comes with the reason, one that is missing ends it.
+    async fn page(&self, position: i64) -> Result<Vec<Taken>, Error> {
+        let mut page = Vec::new();
+        for (event, next) in
+            self.store.pool().read_each(position, BATCH).await?.into_iter().zip(position + 1..)
+        {
+            if stored::position(&event) != Some(next) {
+                return Err(Error::Broken { position: next, reason: MISSING });
+            }
+            page.push(Taken { position: next, event: event.map_err(|error| error.to_string()) });
+        }
+        Ok(page)
     }
 
     /// Whether the build that serves is of an older version: then the new one takes its place as soon as it has caught up.
@@ -406,7 +436,7 @@ impl Projector {
         &self,
         build: &Build<'_>,
         position: i64,
-        page: &[Recorded],
+        page: &[Taken],
     ) -> Result<Option<String>, Error> {
         let (mut at, mut state) = (position, None);
         for event in page {
@@ -432,20 +462,20 @@ impl Projector {
         &self,
         build: &Build<'_>,
         position: i64,
-        page: &[Recorded],
+        page: &[Taken],
         refused: Option<&str>,
     ) -> Result<Option<String>, Error> {
         let facts = self.facts(page).await?;
         let mut rows = Rows::default();
         let mut parked = Vec::new();
-        for event in page {
+        for taken in page {
             if let Some(reason) = refused {
-                parked.push((event.position, reason.to_owned()));
+                parked.push((taken.position, reason.to_owned()));
                 continue;
             }
-            match build.projection.project(event, facts.get(&event.stream_id)) {
+            match taken.project(build.projection, &facts) {
                 Ok(writes) => rows.extend(writes),
-                Err(error) => parked.push((event.position, error)),
+                Err(error) => parked.push((taken.position, error)),
             }
         }
         let last = page.last().map_or(position, |event| event.position);
@@ -489,9 +519,9 @@ impl Projector {
     }
 
     /// What the views know of the subjects of a page.
-    async fn facts(&self, page: &[Recorded]) -> Result<HashMap<Uuid, Fact>, Error> {
+    async fn facts(&self, page: &[Taken]) -> Result<HashMap<Uuid, Fact>, Error> {
         let mut ids: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
-        for event in page {
+        for event in page.iter().flat_map(|taken| &taken.event) {
             let of_kind = ids.entry(event.kind).or_default();
             if !of_kind.contains(&event.stream_id) {
                 of_kind.push(event.stream_id);
@@ -519,10 +549,13 @@ impl Projector {
             Build { projection: running.projection.as_ref(), generation: active.generation, token: 0 };
         let mut remaining = 0;
         for parked in self.parked(name, MOST).await? {
-            let page = self.store.pool().read_log(parked.position - 1, 1).await?;
-            let facts = self.facts(&page).await?;
-            let Some(event) = page.first() else { continue };
-            let failure = match build.projection.project(event, facts.get(&event.stream_id)) {
+            let page = self.store.pool().read_each(parked.position - 1, 1).await?;
+            let event =
+                page.into_iter().next().filter(|event| stored::position(event) == Some(parked.position));
+            let event = event.ok_or(Error::Broken { position: parked.position, reason: MISSING }).flatten();
+            let taken = Taken { position: parked.position, event: event.map_err(|error| error.to_string()) };
+            let facts = self.facts(std::slice::from_ref(&taken)).await?;
+            let failure = match taken.project(build.projection, &facts) {
                 Ok(writes) => match self.unpark(&build, parked.position, writes).await {
                     Err(Error::Database(error)) if is_about_data(&error) => {
                         tracing::error!(%error, position = parked.position, "the rows of an event are refused");
@@ -690,6 +723,24 @@ impl Projector {
 
 const ACTIVE: &str = "ACTIVE";
 const WARMING: &str = "WARMING";
+
+/// An event on its way into a projection, or why it cannot be read.
+struct Taken {
+    position: i64,
+    event: Result<Recorded, String>,
+}
+
+impl Taken {
+    /// What it writes, or why it is parked.
+    fn project(
+        &self,
+        projection: &dyn Projection,
+        facts: &HashMap<Uuid, Fact>,
+    ) -> Result<Vec<Write>, String> {
+        let event = self.event.as_ref().map_err(Clone::clone)?;
+        projection.project(event, facts.get(&event.stream_id))
+    }
+}
 
 /// One build of one projection, and the right to write it.
 struct Build<'p> {
