@@ -9,8 +9,8 @@ create table events (like events_1 including defaults) partition by range (posit
 alter table events add primary key (position);
 do $$
 declare
-    -- Behind the last event, at a whole multiple of ten million.
-    behind constant bigint := (select coalesce(max(position), 0) / 10000000 * 10000000 + 10000001 from events_1);
+    -- Behind the last event, at a whole multiple of fifty million.
+    behind constant bigint := (select coalesce(max(position), 0) / 50000000 * 50000000 + 50000001 from events_1);
 begin
     execute format('alter table events attach partition events_1 for values from (1) to (%s)', behind);
 end

@@ -131,7 +131,7 @@ impl Writer {
     pub fn start(pool: Pool, head: watch::Sender<i64>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
         if let Pool::Postgres(db) = &pool {
-            tokio::spawn(partitions::keep_ahead(db.clone(), head.subscribe(), partitions::SMALLEST));
+            tokio::spawn(partitions::keep_ahead(db.clone(), head.subscribe()));
         }
         tokio::spawn(run(pool, waiting, head));
         Self { queue }
@@ -224,7 +224,13 @@ pub(crate) async fn commit_within(
 ) -> Result<Vec<Outcome>, sqlx::Error> {
     let written = async {
         match pool {
-            Pool::Postgres(db) => postgres::commit(db, appends).await,
+            Pool::Postgres(db) => match postgres::commit(db, appends).await {
+                Err(error) if partitions::is_missing(&error) => {
+                    partitions::make_room(db, appends.iter().map(size).sum()).await?;
+                    postgres::commit(db, appends).await
+                }
+                written => written,
+            },
             Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
         }
     };

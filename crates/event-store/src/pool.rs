@@ -61,7 +61,7 @@ impl Pool {
             migrator(&sqlx::migrate!("../../migrations/postgres")).run(db).await?;
             // The row of the head may be missing: whoever needs it says so.
             let head = pool.head_row().await.map_or(0, |(position, _)| position);
-            partitions::ensure(db, head, partitions::SMALLEST).await?;
+            partitions::ensure(db, head).await?;
         }
         Ok(pool)
     }
