@@ -17,7 +17,7 @@ use crate::{
     Error, Pool, Recorded,
     error::{Unanswered, is_about_data},
     event::Shared,
-    partitions, postgres, sqlite,
+    partitions, sqlite,
     view::{Link, Table, WriteRow},
 };
 
@@ -174,7 +174,7 @@ async fn run(
     }
 }
 
-fn size(append: &Append) -> usize {
+pub(crate) fn size(append: &Append) -> usize {
     append.streams.iter().map(|stream| stream.events.len()).sum()
 }
 
@@ -224,13 +224,7 @@ pub(crate) async fn commit_within(
 ) -> Result<Vec<Outcome>, sqlx::Error> {
     let written = async {
         match pool {
-            Pool::Postgres(db) => match postgres::commit(db, appends).await {
-                Err(error) if partitions::is_missing(&error) => {
-                    partitions::make_room(db, appends.iter().map(size).sum()).await?;
-                    postgres::commit(db, appends).await
-                }
-                written => written,
-            },
+            Pool::Postgres(db) => partitions::commit(db, appends).await,
             Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
         }
     };

@@ -7,12 +7,19 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, PgPool, error::DatabaseError};
 use tokio::sync::watch;
 
+use crate::{
+    append::{Append, Outcome, size},
+    postgres,
+};
+
 /// Positions of the first partition. The next ones are at least as large as the one before.
 const FIRST: i64 = 50_000_000;
 /// The next partition is at least this part of the whole log, so that their number grows only as its logarithm does.
 const PART: i64 = 4;
 /// It is made when no more than this part of the last one is free.
 const AHEAD: i64 = 10;
+/// How often room is made for one batch, because others took it meanwhile.
+const TRIES: usize = 5;
 /// How long after a failing database it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -78,7 +85,7 @@ pub(crate) async fn keep_ahead(db: PgPool, mut head: watch::Receiver<i64>) {
 }
 
 /// Whether an append found no partition: nobody had made one ahead.
-pub(crate) fn is_missing(error: &sqlx::Error) -> bool {
+fn is_missing(error: &sqlx::Error) -> bool {
     const CHECK_VIOLATION: &str = "23514";
     let says_so = |error: &dyn DatabaseError| {
         error.code().as_deref() == Some(CHECK_VIOLATION)
@@ -88,8 +95,18 @@ pub(crate) fn is_missing(error: &sqlx::Error) -> bool {
     error.as_database_error().is_some_and(says_so)
 }
 
-/// Makes room for so many events behind the head.
-pub(crate) async fn make_room(db: &PgPool, events: usize) -> Result<(), sqlx::Error> {
-    let head: i64 = sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
-    ensure(db, head + i64::try_from(events).unwrap_or(FIRST)).await.map(drop)
+/// Writes a batch. Where no partition was made ahead for it, one is made now.
+pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
+    let events: usize = appends.iter().map(size).sum();
+    for _ in 0..TRIES {
+        match postgres::commit(db, appends).await {
+            Err(error) if is_missing(&error) => {
+                let head: i64 =
+                    sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
+                ensure(db, head + i64::try_from(events).unwrap_or(FIRST)).await?;
+            }
+            written => return written,
+        }
+    }
+    postgres::commit(db, appends).await
 }

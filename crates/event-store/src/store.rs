@@ -360,7 +360,8 @@ impl EventStore {
     pub(crate) fn forget_all(&self) {
         self.cache().clear();
     }
-    pub(crate) fn forget(&self, id: Uuid) {
+    /// Lets go of an aggregate that was kept ready: the next command reads it again.
+    pub fn forget(&self, id: Uuid) {
         self.cache().pop(&id);
     }
     fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<Uuid, Arc<dyn Any + Send + Sync>>> {
