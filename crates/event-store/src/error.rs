@@ -103,7 +103,7 @@ impl Unanswered {
     }
 
     pub(crate) fn is(error: &sqlx::Error) -> bool {
-        matches!(error, sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Self>()))
+        matches!(error, sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.downcast_ref::<Self>().is_some()))
     }
 }
 
