@@ -45,7 +45,7 @@ pub(crate) struct Filler {
 }
 
 /// Tasks made, and one of their plans.
-pub(crate) struct Filled {
+pub(crate) struct Sample {
     pub tasks: Vec<Uuid>,
     pub plan: Id<Plan>,
 }
@@ -64,9 +64,9 @@ impl Filler {
     }
 
     /// Fills the log up to `head`; `progress` hears how far it is. The next batch is made while one is written.
-    pub(crate) async fn fill(&mut self, head: i64, progress: impl Fn(i64)) -> Outcome<Filled> {
+    pub(crate) async fn fill(&mut self, head: i64, progress: impl Fn(i64)) -> Outcome<Sample> {
         let store = self.store.clone();
-        let mut filled = Filled { tasks: Vec::new(), plan: self.plan };
+        let mut sample = Sample { tasks: Vec::new(), plan: self.plan };
         let mut next = self.prepare(head - self.store.head()).await?;
         while let Some((append, ids)) = next.take() {
             let left = head - self.store.head() - i64::try_from(ids.len() * LIFE)?;
@@ -75,10 +75,10 @@ impl Filler {
             next = prepared?;
             progress(self.store.head());
             // Enough to choose from, a few from every part of the log.
-            filled.tasks.extend(ids.iter().step_by(ids.len().div_ceil(8)));
-            filled.plan = self.plan;
+            sample.tasks.extend(ids.iter().step_by(ids.len().div_ceil(8)));
+            sample.plan = self.plan;
         }
-        Ok(filled)
+        Ok(sample)
     }
 
     /// Lives for so many events, at most a batch; `None` when none are left.
@@ -101,7 +101,7 @@ impl Filler {
 
     /// One task whose life has so many events.
     pub(crate) fn task(&mut self, length: usize) -> Outcome<Append> {
-        if self.made % OF_A_PLAN == 0 {
+        if self.made.is_multiple_of(OF_A_PLAN) {
             self.plan = Id::new(self.store.clock().new_id());
         }
         self.made += 1;

@@ -17,7 +17,7 @@ use crate::{
     Outcome,
     check::{number, open},
     cluster::Cluster,
-    fill::{Filled, Filler, write},
+    fill::{Filler, Sample, write},
     screen::say,
 };
 
@@ -50,20 +50,18 @@ const ROWS: u64 = 20;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) async fn growth(arguments: Arguments) -> Outcome {
-    match &arguments.database {
-        Some(url) => grow(url, &arguments).await?,
-        None => {
-            let mut builder = tempfile::Builder::new();
-            let directory = match &arguments.directory {
-                Some(place) => builder.prefix("zhixing-soak.").tempdir_in(place)?,
-                None => builder.prefix("zhixing-soak.").tempdir()?,
-            };
-            grow(&format!("sqlite:{}", directory.path().join("growth.db").display()), &arguments).await?;
-            drop(directory);
-            let cluster = Cluster::start_in(arguments.directory.as_deref(), 100).await?;
-            grow(&cluster.url("postgres"), &arguments).await?;
-        }
+    if let Some(url) = &arguments.database {
+        return grow(url, &arguments).await;
     }
+    let mut builder = tempfile::Builder::new();
+    let directory = match &arguments.directory {
+        Some(place) => builder.prefix("zhixing-soak.").tempdir_in(place)?,
+        None => builder.prefix("zhixing-soak.").tempdir()?,
+    };
+    grow(&format!("sqlite:{}", directory.path().join("growth.db").display()), &arguments).await?;
+    drop(directory);
+    let cluster = Cluster::start_in(arguments.directory.as_deref(), 100).await?;
+    grow(&cluster.url("postgres"), &arguments).await?;
     Ok(())
 }
 
@@ -76,7 +74,7 @@ async fn grow(url: &str, arguments: &Arguments) -> Outcome {
     let mut filler = Filler::new(&store)?;
     let indicators = [filler.indicator(SHORT).await?, filler.indicator(LONG).await?];
     let mut tables: Vec<(i64, Vec<Measured>)> = Vec::new();
-    let mut filled = Filled { tasks: Vec::new(), plan: Id::new(Uuid::nil()) };
+    let mut sample = Sample { tasks: Vec::new(), plan: Id::new(Uuid::nil()) };
     let mut size = SMALLEST;
     while size <= arguments.events.max(SMALLEST) {
         let (begun, before) = (Instant::now(), store.head());
@@ -86,8 +84,8 @@ async fn grow(url: &str, arguments: &Arguments) -> Outcome {
         let target = size.max(before + i64::from(PAGE));
         let more = filler.fill(target, |head| bar.set_position(u64::try_from(head).unwrap_or(0))).await?;
         bar.finish_and_clear();
-        filled.tasks.extend(more.tasks);
-        filled.plan = more.plan;
+        sample.tasks.extend(more.tasks);
+        sample.plan = more.plan;
         let (events, seconds) = (store.head() - before, begun.elapsed().as_secs_f64());
         say(&format!(
             "{name}: {} events; {events} written in {seconds:.1} s ({:.0}/s)",
@@ -96,7 +94,7 @@ async fn grow(url: &str, arguments: &Arguments) -> Outcome {
         ));
         settle(&store).await?;
         let head = store.head();
-        let measured = measure(&store, &mut filler, &filled, indicators, arguments.samples).await?;
+        let measured = measure(&store, &mut filler, &sample, indicators, arguments.samples).await?;
         tables.push((head, measured));
         size = size.saturating_mul(10);
     }
@@ -116,8 +114,8 @@ fn rate(events: i64, seconds: f64) -> f64 {
 /// What autovacuum does by and by after a bulk load, done at once: statistics and the map of what all can see.
 async fn settle(store: &EventStore) -> Outcome {
     match store.pool() {
-        Pool::Postgres(db) => drop(sqlx::query("vacuum analyze").execute(db).await?),
-        Pool::Sqlite { writer, .. } => drop(sqlx::query("analyze").execute(writer).await?),
+        Pool::Postgres(db) => sqlx::query("vacuum analyze").execute(db).await.map(drop)?,
+        Pool::Sqlite { writer, .. } => sqlx::query("analyze").execute(writer).await.map(drop)?,
     }
     Ok(())
 }
@@ -157,13 +155,13 @@ async fn timed<F: Future<Output = Outcome>>(
 async fn measure(
     store: &EventStore,
     filler: &mut Filler,
-    filled: &Filled,
+    sample: &Sample,
     [short, long]: [Id<Indicator>; 2],
     samples: u32,
 ) -> Outcome<Vec<Measured>> {
     snapshot(store, long).await?;
     let head = store.head();
-    let tasks = &filled.tasks;
+    let tasks = &sample.tasks;
     let mut all = Vec::new();
     // A stride that is prime to most numbers visits streams of every age.
     let task = |n: u32| Id::new(tasks[n as usize * 7_919 % tasks.len()]);
@@ -201,7 +199,7 @@ async fn measure(
         all.push(Measured::of(what, times.await?));
     }
     let times = timed(samples, async |_| {
-        let page = store.pool().page::<TaskRow>(of_plan(filled.plan)).await?;
+        let page = store.pool().page::<TaskRow>(of_plan(sample.plan)).await?;
         if page.rows.is_empty() { Err("a plan without tasks".into()) } else { Ok(()) }
     });
     all.push(Measured::of("read 20 tasks of a plan", times.await?));
