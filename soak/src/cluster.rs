@@ -30,9 +30,16 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Sets up and starts a server. `max_connections` is how many clients it lets in.
     pub(crate) async fn start(max_connections: u16) -> Outcome<Self> {
+        Self::start_in(None, max_connections).await
+    }
+
+    /// The same, with its files below `place` instead of `/tmp`.
+    pub(crate) async fn start_in(place: Option<&Path>, max_connections: u16) -> Outcome<Self> {
         let bin = programs()?;
         let owner = owner()?;
-        let directory = tempfile::Builder::new().prefix("zhixing-soak.").tempdir_in("/tmp")?;
+        let directory = tempfile::Builder::new()
+            .prefix("zhixing-soak.")
+            .tempdir_in(place.unwrap_or(Path::new("/tmp")))?;
         give(directory.path(), owner)?;
         let data = directory.path().join("data");
         let mut initdb = as_owner(&bin.join("initdb"), owner);

@@ -1,4 +1,4 @@
-//! `soak`: load, crashes and faults against the real log and the real service, with a checker that misses nothing.
+//! `soak`: load, growth, crashes and faults against the real log and the real service, with a checker that misses nothing.
 //!
 //! Slow on purpose and not part of the tests. Every command says how far it is, ends with a verdict, and has exit code 1
 //! when anything failed.
@@ -8,6 +8,8 @@ mod crash;
 mod disk;
 mod drive;
 mod faults;
+mod fill;
+mod growth;
 mod load;
 mod proxy;
 mod screen;
@@ -27,6 +29,7 @@ const EXAMPLES: &str = "Examples:
   cargo run -p zhixing-soak -- load --database sqlite:/srv/soak.db
   cargo run -p zhixing-soak -- crash --rounds 10
   cargo run -p zhixing-soak -- faults
+  cargo run --release -p zhixing-soak -- growth --events 10000000 --directory /var/tmp
 
 Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine.";
 
@@ -47,6 +50,8 @@ enum Command {
     Worker(load::WorkerArguments),
     /// Kill the service and the PostgreSQL server in the middle of load, again and again
     Crash(crash::Arguments),
+    /// Fill a log to 10,000 events and every tenfold, and show how long reads and appends take at each size
+    Growth(growth::Arguments),
     /// Lost connections, exhausted pools and full disks
     Faults(faults::Arguments),
 }
@@ -57,6 +62,7 @@ async fn main() -> ExitCode {
         Command::Load(arguments) => load::load(arguments).await,
         Command::Worker(arguments) => load::worker(arguments).await,
         Command::Crash(arguments) => crash::crash(&arguments).await,
+        Command::Growth(arguments) => growth::growth(arguments).await,
         Command::Faults(arguments) => faults::faults(&arguments).await,
     };
     match ended {

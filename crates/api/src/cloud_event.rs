@@ -1,6 +1,7 @@
 //! An event as it leaves the service for other programs: CloudEvents 1.0, in the JSON format.
 //!
-//! The type is `cn.zhixing.<EventType>.v<schema version>`. `sequence` is the position, padded with zeros so that it
+//! The type is `cn.zhixing.<EventType>.v<schema version>`. Version and data are those that were recorded, never upcast:
+//! the bytes are the ones that were hashed, and an event leaves the same in every release. `sequence` is the position, padded with zeros so that it
 //! sorts as text; together with `source` it is the place to go on from. Attributes that are absent are left out.
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;

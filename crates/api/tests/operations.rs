@@ -182,11 +182,17 @@ async fn an_export_is_continued_where_it_ended() {
 
 #[tokio::test]
 async fn a_bad_row_ends_an_export_by_name_and_keeps_what_is_before_it() {
-    let place = Place::with_a_plan();
-    place.by_hand("update events set kind = 'SPACESHIP' where position = 6").await;
-    let said = place.bad(&["export", "--output", "part.ndjson"]);
-    assert!(said.contains("the event at position 6"), "{said}");
-    assert_eq!(place.positions("part.ndjson"), [1, 2, 3, 4, 5]);
+    for (damage, words) in [
+        ("update events set kind = 'SPACESHIP' where position = 6", "the event at position 6"),
+        ("update events set data = '{' where position = 6", "the event at position 6"),
+        ("delete from events where position = 6", "the log is broken at position 6"),
+    ] {
+        let place = Place::with_a_plan();
+        place.by_hand(damage).await;
+        let said = place.bad(&["export", "--output", "part.ndjson"]);
+        assert!(said.contains(words), "{said}");
+        assert_eq!(place.positions("part.ndjson"), [1, 2, 3, 4, 5]);
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::{
     Aggregate, Amount, Command, Context, Date, Fact, Facts, Id, Kind, Need, Period, RegionCode, Rejection,
     Role, Viewer,
-    aggregate::{Stamp, decode, encode},
+    aggregate::{Stamp, decode, encode, schema_version},
     lifecycle::{Requirement, To},
     organisation::unit::*,
     performance::{attainment::*, indicator::*},
@@ -287,8 +287,8 @@ fn happens<A: Tried>(state: &mut A, event: &A::Event, stamp: &Stamp) -> TestCase
 fn stored<A: Aggregate>(event: &A::Event) -> Result<A::Event, TestCaseError> {
     let (name, data) = encode::<A>(event).unwrap();
     prop_assert!(name.starts_with(A::KIND.name()), "{name}");
-    let read =
-        decode::<A>(&name, &data).map_err(|error| TestCaseError::fail(format!("{name} {data}: {error}")))?;
+    let read = decode::<A>(&name, schema_version::<A>(&name), &data)
+        .map_err(|error| TestCaseError::fail(format!("{name} {data}: {error}")))?;
     prop_assert_eq!(&read, event);
     prop_assert_eq!(encode::<A>(&read).unwrap(), (name, data));
     Ok(read)

@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -14,9 +15,9 @@ use zhixing_domain::{Claim, Kind};
 
 use crate::{
     Error, Pool, Recorded,
-    error::is_about_data,
+    error::{Unanswered, is_about_data},
     event::Shared,
-    postgres, sqlite,
+    partitions, sqlite,
     view::{Link, Table, WriteRow},
 };
 
@@ -116,6 +117,8 @@ const QUEUE: usize = 1_024;
 /// Most appends and events written in one transaction.
 const MOST_APPENDS: usize = 256;
 const MOST_EVENTS: usize = 4_096;
+/// How long the database may take to write a batch. Longer than the waits for a connection and for SQLite's lock.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// The only way into the log of this process.
 #[derive(Clone, Debug)]
@@ -127,6 +130,9 @@ impl Writer {
     /// Starts the writer; `head` is told of every position that was committed.
     pub fn start(pool: Pool, head: watch::Sender<i64>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
+        if let Pool::Postgres(db) = &pool {
+            tokio::spawn(partitions::keep_ahead(db.clone(), head.subscribe()));
+        }
         tokio::spawn(run(pool, waiting, head));
         Self { queue }
     }
@@ -168,7 +174,7 @@ async fn run(
     }
 }
 
-fn size(append: &Append) -> usize {
+pub(crate) fn size(append: &Append) -> usize {
     append.streams.iter().map(|stream| stream.events.len()).sum()
 }
 
@@ -207,10 +213,22 @@ async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
 }
 
 async fn commit(pool: &Pool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
-    match pool {
-        Pool::Postgres(db) => postgres::commit(db, appends).await,
-        Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
-    }
+    commit_within(pool, appends, ANSWER).await
+}
+
+/// Writes a batch, or says in bounded time that nobody knows whether it was written.
+pub(crate) async fn commit_within(
+    pool: &Pool,
+    appends: &[Append],
+    patience: Duration,
+) -> Result<Vec<Outcome>, sqlx::Error> {
+    let written = async {
+        match pool {
+            Pool::Postgres(db) => partitions::commit(db, appends).await,
+            Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
+        }
+    };
+    tokio::time::timeout(patience, written).await.unwrap_or_else(|_| Err(Unanswered::error()))
 }
 
 /// What the database says before anything is judged, read while the head is locked.
@@ -383,6 +401,7 @@ impl From<Refusal> for Error {
                 })
             }
             Refusal::Seen(_) => Self::Rejected(zhixing_domain::Rejection::CommandIdReused),
+            Refusal::Failed(error) if Unanswered::is(&error) => Self::OutcomeUnknown,
             Refusal::Failed(error) => Self::Database(
                 Arc::try_unwrap(error).unwrap_or_else(|shared| sqlx::Error::Protocol(shared.to_string())),
             ),

@@ -69,9 +69,42 @@ pub enum Error {
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,
+    /// A projection claims to hold events that the log has not: it would pass over the next ones.
+    #[error(
+        "the projection {projection} stands at position {position}, behind the end of the log ({head}): rebuild it"
+    )]
+    ProjectionAhead {
+        /// Which one.
+        projection: String,
+        /// Where it claims to stand.
+        position: i64,
+        /// Where the log ends.
+        head: i64,
+    },
+    /// The database did not answer in time when it was told to write.
+    #[error(
+        "the database does not answer: whether the command was carried out is not known; \
+         give it again with the same commandId, and it is carried out once"
+    )]
+    OutcomeUnknown,
     /// The database failed.
     #[error("the database failed: {0}")]
     Database(#[source] sqlx::Error),
+}
+
+/// Stands in an [`sqlx::Error`] for a database that did not answer in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the database did not answer in time: whether it has written is not known")]
+pub(crate) struct Unanswered;
+
+impl Unanswered {
+    pub(crate) fn error() -> sqlx::Error {
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, Self))
+    }
+
+    pub(crate) fn is(error: &sqlx::Error) -> bool {
+        matches!(error, sqlx::Error::Io(error) if error.get_ref().is_some_and(|inner| inner.downcast_ref::<Self>().is_some()))
+    }
 }
 
 /// What SQLite calls a damaged database (SQLITE_CORRUPT) and a file that is none (SQLITE_NOTADB).

@@ -61,15 +61,17 @@ pub(crate) const COLUMNS: &str = "position, kind, stream_id, version, id, type, 
      method, region_code, status_from, status_to, correlation_id, causation_id, command_id, happened_at, recorded_at, hash";
 
 impl Recorded {
-    /// The typed event inside.
+    /// The typed event inside, whichever version of its payload is stored.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when its payload no longer fits its type.
+    /// [`Error::Unreadable`] when a newer release wrote it, or its payload does not fit its type.
     pub fn decode<A: Aggregate>(&self) -> Result<A::Event, Error> {
-        aggregate::decode::<A>(&self.r#type, &self.data).map_err(|error| Error::Unreadable {
-            position: self.position,
-            event_type: self.r#type.clone(),
-            reason: error.to_string(),
+        aggregate::decode::<A>(&self.r#type, self.schema_version, &self.data).map_err(|error| {
+            Error::Unreadable {
+                position: self.position,
+                event_type: self.r#type.clone(),
+                reason: error.to_string(),
+            }
         })
     }
 

@@ -24,6 +24,7 @@ pub mod work;
 
 #[cfg(test)]
 mod contract;
+mod partitions;
 mod postgres;
 mod sqlite;
 mod stored;

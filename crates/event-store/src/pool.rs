@@ -2,13 +2,13 @@
 use std::{str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, PgPool, SqliteConnection, SqlitePool,
+    AssertSqlSafe, Connection, Executor, PgConnection, PgPool, SqliteConnection, SqlitePool,
     migrate::Migrator,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
-use crate::{Error, backup};
+use crate::{Error, backup, partitions};
 
 /// An open database.
 #[derive(Clone, Debug)]
@@ -25,9 +25,10 @@ pub enum Pool {
 }
 
 /// How long a request waits for a free connection before it gives up.
-const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
-/// How long an idle connection is taken for a good one.
-const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+pub(crate) const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
+/// How long the client of an open transaction may be silent, in seconds, and what PostgreSQL calls that.
+const SILENT: u32 = 60;
+const SILENCE: &str = "idle_in_transaction_session_timeout";
 const POSTGRES_CONNECTIONS: u32 = 20;
 const SQLITE_READERS: u32 = 8;
 const STATEMENT_CACHE: usize = 500;
@@ -42,16 +43,7 @@ impl Pool {
             let options = PgPoolOptions::new()
                 .max_connections(POSTGRES_CONNECTIONS)
                 .acquire_timeout(WAIT_FOR_CONNECTION)
-                // A connection was tested when it came back; once more only if that is a while ago.
-                .test_before_acquire(false)
-                .before_acquire(|connection, meta| {
-                    Box::pin(async move {
-                        if meta.idle_for > TRUSTED_IDLE {
-                            connection.ping().await?;
-                        }
-                        Ok(true)
-                    })
-                });
+                .after_connect(|connection, _| Box::pin(let_go(connection)));
             Self::Postgres(
                 options
                     .connect_with(
@@ -67,6 +59,9 @@ impl Pool {
         };
         if let Self::Postgres(db) = &pool {
             migrator(&sqlx::migrate!("../../migrations/postgres")).run(db).await?;
+            // The row of the head may be missing: whoever needs it says so.
+            let head = pool.head_row().await.map_or(0, |(position, _)| position);
+            partitions::ensure(db, head).await?;
         }
         Ok(pool)
     }
@@ -113,6 +108,11 @@ impl Pool {
             }
         }
     }
+}
+
+/// Lets the server end a transaction whose client fell silent: it may hold the head of the log, for which all wait.
+async fn let_go(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    connection.execute(AssertSqlSafe(format!("set {SILENCE} = '{SILENT}s'"))).await.map(drop)
 }
 
 /// Whether a connection can be used again. A full disk makes SQLite end a transaction by itself; sqlx takes it for open

@@ -8,18 +8,24 @@ use std::{
     time::Duration,
 };
 
-use serde_json::Value;
 use sqlx::AssertSqlSafe;
 use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 use zhixing_domain::{Fact, Kind};
 
 use crate::{
-    Error, EventStore, Pool, Recorded,
-    error::is_about_data,
-    pool::{on, transaction},
-    projection::{Projected, Projection, Write},
+    Error, EventStore, Pool, error::is_about_data, pool::transaction, projection::Projection, stored,
+    verify::MISSING,
 };
+
+mod builds;
+mod parked;
+mod progress;
+mod rows;
+
+pub use builds::Difference;
+pub use progress::{Parked, Progress};
+use rows::{Build, Rows, Taken, ddl};
 
 /// Events taken in one transaction.
 const BATCH: u32 = 500;
@@ -27,8 +33,6 @@ const BATCH: u32 = 500;
 const REFUSED: &str = "the database refuses the rows it writes";
 /// How long after a failing database it is tried again.
 const PAUSE: Duration = Duration::from_millis(500);
-/// How often a waiting reader looks at a projection that another process runs.
-const LOOK: Duration = Duration::from_millis(15);
 
 /// How long a process may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -43,49 +47,6 @@ impl Default for Timing {
     fn default() -> Self {
         Self { lease: Duration::from_secs(10), beat: Duration::from_secs(3) }
     }
-}
-
-/// How far a projection has come.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Progress {
-    /// Its name.
-    pub name: String,
-    /// Which build of it.
-    pub generation: i32,
-    /// Version of its form.
-    pub version: i32,
-    /// `WARMING` beside an older build, or `ACTIVE`.
-    pub state: String,
-    /// Everything up to here is in it.
-    pub position: i64,
-    /// When it last moved, in microseconds since 1970.
-    pub progressed_at: i64,
-    /// What last went wrong.
-    pub last_error: Option<String>,
-    /// How many events it could not take.
-    pub parked: i64,
-}
-
-/// An event that a projection could not take.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
-pub struct Parked {
-    /// Where it stands.
-    pub position: i64,
-    /// Why not.
-    pub error: String,
-    /// How often it was tried.
-    pub attempts: i32,
-}
-
-/// How two builds of a projection differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Difference {
-    /// The table.
-    pub table: &'static str,
-    /// Rows that only the old build has, or has otherwise.
-    pub only_before: i64,
-    /// Rows that only the new build has, or has otherwise.
-    pub only_after: i64,
 }
 
 /// The projections of a process.
@@ -113,9 +74,6 @@ impl std::fmt::Debug for Projector {
     }
 }
 
-const PROGRESS: &str = "select p.name, p.generation, p.version, p.state, p.position, p.progressed_at, p.last_error, \
-     (select count(*) from parked_events e where e.name = p.name and e.generation = p.generation) as parked \
-     from projections p order by p.name, p.generation";
 const LEASED: &str = "update projections set token = token + 1, owner = $1, lease_until = $2 \
      where name = $3 and generation = $4 and (lease_until < $5 or owner = $1) returning token, position, state";
 const FENCE: &str = "update projections set position = $1, lease_until = $2, progressed_at = $3, last_error = null \
@@ -166,50 +124,6 @@ impl Projector {
             tokio::spawn(projector.clone().run(at));
         }
         Ok(projector)
-    }
-
-    /// How far every build of every projection has come.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn progress(&self) -> Result<Vec<Progress>, Error> {
-        Ok(on!(self.store.pool(), |db, _dialect| sqlx::query_as(PROGRESS).fetch_all(db).await?))
-    }
-
-    /// The events that the active build of a projection could not take, first to last, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn parked(&self, name: &str, limit: u32) -> Result<Vec<Parked>, Error> {
-        const SQL: &str = "select e.position, e.error, e.attempts from parked_events e join projections p \
-             on p.name = e.name and p.generation = e.generation and p.state = 'ACTIVE' \
-             where e.name = $1 order by e.position limit $2";
-        Ok(on!(self.store.pool(), |db, _dialect| {
-            sqlx::query_as(SQL).bind(name).bind(i64::from(limit)).fetch_all(db).await?
-        }))
-    }
-
-    /// Waits until everything up to `position` is in the projection, at most `patience`. The position reached.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn wait(&self, name: &str, position: i64, patience: Duration) -> Result<i64, Error> {
-        let Some(running) = self.running.iter().find(|running| running.projection.name() == name) else {
-            return Ok(0);
-        };
-        let mut local = running.reached.subscribe();
-        let until = tokio::time::Instant::now() + patience;
-        loop {
-            let reached = *local.borrow_and_update();
-            if reached >= position {
-                return Ok(reached);
-            }
-            let stored = self.active(name).await?.map_or(0, |build| build.position);
-            if stored >= position || tokio::time::Instant::now() >= until {
-                return Ok(stored);
-            }
-            let _ = tokio::time::timeout(LOOK, local.changed()).await;
-        }
     }
 
     async fn builds(&self, name: &str) -> Result<Vec<Progress>, Error> {
@@ -322,6 +236,14 @@ impl Projector {
         };
         let mut head = self.store.heads();
         let build = Build { projection, generation, token };
+        // Read behind the lease: the log only grows.
+        let end = self.store.pool().head().await?;
+        if position > end {
+            let projection = projection.name().to_owned();
+            let error = Error::ProjectionAhead { projection, position, head: end };
+            self.note(&build, &error).await?;
+            return Err(error);
+        }
         while !self.store.is_closed() {
             if state == ACTIVE {
                 self.running[at].reached.send_if_modified(|reached| {
@@ -331,7 +253,13 @@ impl Projector {
                 });
             }
             head.borrow_and_update();
-            let page = self.store.pool().read_log(position, BATCH).await?;
+            let page = match self.page(position).await {
+                Ok(page) => page,
+                Err(error) => {
+                    self.note(&build, &error).await?;
+                    return Err(error);
+                }
+            };
             let moved = if page.is_empty() {
                 if state == WARMING && self.replaces_older(projection).await? {
                     tracing::info!(
@@ -367,6 +295,20 @@ impl Projector {
             position = page.last().map_or(position, |event| event.position);
         }
         Ok(())
+    }
+
+    /// The next events. One that cannot be read comes with the reason, one that is missing ends it.
+    async fn page(&self, position: i64) -> Result<Vec<Taken>, Error> {
+        let mut page = Vec::new();
+        for (event, next) in
+            self.store.pool().read_each(position, BATCH).await?.into_iter().zip(position + 1..)
+        {
+            if stored::position(&event) != Some(next) {
+                return Err(Error::Broken { position: next, reason: MISSING });
+            }
+            page.push(Taken { position: next, event: event.map_err(|error| error.to_string()) });
+        }
+        Ok(page)
     }
 
     /// Whether the build that serves is of an older version: then the new one takes its place as soon as it has caught up.
@@ -406,7 +348,7 @@ impl Projector {
         &self,
         build: &Build<'_>,
         position: i64,
-        page: &[Recorded],
+        page: &[Taken],
     ) -> Result<Option<String>, Error> {
         let (mut at, mut state) = (position, None);
         for event in page {
@@ -432,20 +374,20 @@ impl Projector {
         &self,
         build: &Build<'_>,
         position: i64,
-        page: &[Recorded],
+        page: &[Taken],
         refused: Option<&str>,
     ) -> Result<Option<String>, Error> {
         let facts = self.facts(page).await?;
         let mut rows = Rows::default();
         let mut parked = Vec::new();
-        for event in page {
+        for taken in page {
             if let Some(reason) = refused {
-                parked.push((event.position, reason.to_owned()));
+                parked.push((taken.position, reason.to_owned()));
                 continue;
             }
-            match build.projection.project(event, facts.get(&event.stream_id)) {
+            match taken.project(build.projection, &facts) {
                 Ok(writes) => rows.extend(writes),
-                Err(error) => parked.push((event.position, error)),
+                Err(error) => parked.push((taken.position, error)),
             }
         }
         let last = page.last().map_or(position, |event| event.position);
@@ -489,9 +431,9 @@ impl Projector {
     }
 
     /// What the views know of the subjects of a page.
-    async fn facts(&self, page: &[Recorded]) -> Result<HashMap<Uuid, Fact>, Error> {
+    async fn facts(&self, page: &[Taken]) -> Result<HashMap<Uuid, Fact>, Error> {
         let mut ids: BTreeMap<Kind, Vec<Uuid>> = BTreeMap::new();
-        for event in page {
+        for event in page.iter().flat_map(|taken| &taken.event) {
             let of_kind = ids.entry(event.kind).or_default();
             if !of_kind.contains(&event.stream_id) {
                 of_kind.push(event.stream_id);
@@ -503,278 +445,10 @@ impl Projector {
         }
         Ok(facts)
     }
-
-    /// Tries the parked events of the active build again; how many remain.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn retry(&self, name: &str) -> Result<i64, Error> {
-        const MOST: u32 = 10_000;
-        let (Some(running), Some(active)) =
-            (self.running.iter().find(|running| running.projection.name() == name), self.active(name).await?)
-        else {
-            return Ok(0);
-        };
-        let build =
-            Build { projection: running.projection.as_ref(), generation: active.generation, token: 0 };
-        let mut remaining = 0;
-        for parked in self.parked(name, MOST).await? {
-            let page = self.store.pool().read_log(parked.position - 1, 1).await?;
-            let facts = self.facts(&page).await?;
-            let Some(event) = page.first() else { continue };
-            let failure = match build.projection.project(event, facts.get(&event.stream_id)) {
-                Ok(writes) => match self.unpark(&build, parked.position, writes).await {
-                    Err(Error::Database(error)) if is_about_data(&error) => {
-                        tracing::error!(%error, position = parked.position, "the rows of an event are refused");
-                        Some(REFUSED.to_owned())
-                    }
-                    other => other.map(|()| None)?,
-                },
-                Err(error) => Some(error),
-            };
-            let Some(error) = failure else { continue };
-            remaining += 1;
-            let now = self.now();
-            transaction!(self.store.pool(), |tx, _upsert| {
-                sqlx::query(PARK)
-                    .bind(name)
-                    .bind(build.generation)
-                    .bind(parked.position)
-                    .bind(&error)
-                    .bind(now)
-                    .execute(&mut *tx)
-                    .await?;
-            });
-        }
-        Ok(remaining)
-    }
-
-    /// Writes what a parked event writes, once, whoever else tries at the same moment.
-    async fn unpark(&self, build: &Build<'_>, position: i64, writes: Vec<Write>) -> Result<(), Error> {
-        const UNPARK: &str =
-            "delete from parked_events where name = $1 and generation = $2 and position = $3";
-        let mut rows = Rows::default();
-        rows.extend(writes);
-        let statements = rows.statements(build);
-        transaction!(self.store.pool(), |tx, upsert| {
-            let taken = sqlx::query(UNPARK)
-                .bind(build.projection.name())
-                .bind(build.generation)
-                .bind(position)
-                .execute(&mut *tx)
-                .await?;
-            if taken.rows_affected() == 1 {
-                for (table, columns, adds, json) in &statements {
-                    let sql = upsert(table, columns, *adds);
-                    sqlx::query(AssertSqlSafe(sql)).bind(json).execute(&mut *tx).await?;
-                }
-            }
-        });
-        Ok(())
-    }
-
-    /// Begins to build a projection anew beside the one that serves. Commands and readers go on. Its generation.
-    ///
-    /// # Errors
-    /// When there is no such projection or the database fails.
-    pub async fn rebuild(&self, name: &str) -> Result<i32, Error> {
-        let running = self.named(name)?;
-        let builds = self.builds(name).await?;
-        if let Some(warming) = builds.iter().find(|build| build.state == WARMING) {
-            return Ok(warming.generation);
-        }
-        let generation = builds.iter().map(|build| build.generation).max().unwrap_or(0) + 1;
-        self.create(running.projection.as_ref(), generation, WARMING).await?;
-        self.changed.send_modify(|times| *times += 1);
-        Ok(generation)
-    }
-
-    /// How the build that warms up differs from the one that serves, table by table.
-    ///
-    /// # Errors
-    /// When there is nothing to compare or the database fails.
-    pub async fn difference(&self, name: &str) -> Result<Vec<Difference>, Error> {
-        let projection = self.named(name)?.projection.clone();
-        let (active, warming) = self.pair(name).await?;
-        let mut differences = Vec::new();
-        for table in projection.tables() {
-            let columns = table.table.columns.join(", ");
-            let missing = |from: i32, to: i32| {
-                format!(
-                    "select count(*) from (select {columns} from {} except select {columns} from {}) as missing",
-                    table.name_of(from),
-                    table.name_of(to)
-                )
-            };
-            let (before, after) = (missing(active, warming), missing(warming, active));
-            let (only_before, only_after) = on!(self.store.pool(), |db, _dialect| {
-                let before = sqlx::query_scalar(AssertSqlSafe(before)).fetch_one(db).await?;
-                (before, sqlx::query_scalar(AssertSqlSafe(after)).fetch_one(db).await?)
-            });
-            differences.push(Difference { table: table.table.name, only_before, only_after });
-        }
-        Ok(differences)
-    }
-
-    /// Puts the build that warms up in the place of the one that serves, in one transaction, and drops the old one.
-    ///
-    /// # Errors
-    /// When there is no such build, it lags behind the one that serves, or the database fails.
-    pub async fn switch(&self, name: &str) -> Result<(), Error> {
-        const CAUGHT_UP: &str = "select count(*) from projections a, projections w where a.name = $1 and w.name = $1 \
-             and a.generation = $2 and w.generation = $3 and w.position >= a.position";
-        const ACTIVATE: &str = "update projections set state = 'ACTIVE' where name = $1 and generation = $2";
-        let projection = self.named(name)?.projection.clone();
-        let (active, warming) = self.pair(name).await?;
-        let caught_up = transaction!(self.store.pool(), |tx, _upsert| {
-            let caught_up: i64 = sqlx::query_scalar(CAUGHT_UP)
-                .bind(name)
-                .bind(active)
-                .bind(warming)
-                .fetch_one(&mut *tx)
-                .await?;
-            if caught_up == 1 {
-                for sql in [DROP, DROP_PARKED] {
-                    sqlx::query(sql).bind(name).bind(active).execute(&mut *tx).await?;
-                }
-                sqlx::query(ACTIVATE).bind(name).bind(warming).execute(&mut *tx).await?;
-                for table in projection.tables() {
-                    for sql in swap(table, active, warming) {
-                        sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
-                    }
-                }
-            }
-            caught_up
-        });
-        if caught_up != 1 {
-            return Err(Error::NotReady { projection: name.to_owned() });
-        }
-        self.changed.send_modify(|times| *times += 1);
-        Ok(())
-    }
-
-    /// Ends a rebuild: switches to the new build, or drops it.
-    ///
-    /// # Errors
-    /// When there is no new build, it lags behind the one that serves, or the database fails.
-    pub async fn settle(&self, name: &str, switch: bool) -> Result<(), Error> {
-        if switch {
-            return self.switch(name).await;
-        }
-        let projection = self.named(name)?.projection.clone();
-        let (_, warming) = self.pair(name).await?;
-        transaction!(self.store.pool(), |tx, _upsert| {
-            for sql in [DROP, DROP_PARKED] {
-                sqlx::query(sql).bind(name).bind(warming).execute(&mut *tx).await?;
-            }
-            for table in projection.tables() {
-                let sql = format!("drop table {}", table.name_of(warming));
-                sqlx::query(AssertSqlSafe(sql)).execute(&mut *tx).await?;
-            }
-        });
-        self.changed.send_modify(|times| *times += 1);
-        Ok(())
-    }
-
-    fn named(&self, name: &str) -> Result<&Running, Error> {
-        let found = self.running.iter().find(|running| running.projection.name() == name);
-        found.ok_or_else(|| Error::NotReady { projection: name.to_owned() })
-    }
-
-    async fn pair(&self, name: &str) -> Result<(i32, i32), Error> {
-        let builds = self.builds(name).await?;
-        let of = |state: &str| builds.iter().find(|build| build.state == state).map(|build| build.generation);
-        of(ACTIVE).zip(of(WARMING)).ok_or_else(|| Error::NotReady { projection: name.to_owned() })
-    }
 }
 
 const ACTIVE: &str = "ACTIVE";
 const WARMING: &str = "WARMING";
-
-/// One build of one projection, and the right to write it.
-struct Build<'p> {
-    projection: &'p dyn Projection,
-    generation: i32,
-    token: i64,
-}
-
-fn ddl(table: &Projected, generation: i32, first: bool) -> Vec<String> {
-    let name = table.name_of(generation);
-    let mut statements = vec![format!("create table {name} ({})", table.columns)];
-    for (at, columns) in table.indexes.iter().enumerate() {
-        statements.push(format!("create index {name}_{at} on {name} ({columns})"));
-    }
-    if first {
-        statements.push(format!("create view {} as select * from {name}", table.table.name));
-    }
-    statements
-}
-
-fn swap(table: &Projected, old: i32, new: i32) -> [String; 3] {
-    let name = table.table.name;
-    [
-        format!("drop view if exists {name}"),
-        format!("create view {name} as select * from {}", table.name_of(new)),
-        format!("drop table if exists {}", table.name_of(old)),
-    ]
-}
-
-/// The rows of a batch, each written once: a later `Put` takes the place of an earlier one, `Add`s add up.
-#[derive(Default)]
-struct Rows {
-    put: BTreeMap<&'static str, BTreeMap<Uuid, Columns>>,
-    /// By table and column that is added to.
-    add: BTreeMap<(&'static str, &'static str), Sums>,
-}
-
-type Sums = BTreeMap<Uuid, (Columns, i64)>;
-
-type Columns = serde_json::Map<String, Value>;
-
-/// Table, columns, the column that is added to, rows as a JSON array.
-type Statement = (String, &'static [&'static str], Option<&'static str>, String);
-
-impl Rows {
-    fn extend(&mut self, writes: Vec<Write>) {
-        for write in writes {
-            self.take(write);
-        }
-    }
-
-    fn take(&mut self, write: Write) {
-        match write {
-            Write::Put { table, key, row } => {
-                self.put.entry(table).or_default().insert(key, row);
-            }
-            Write::Add { table, key, row, column, by } => {
-                let entry = self.add.entry((table, column)).or_default().entry(key).or_insert((row, 0));
-                entry.1 += by;
-            }
-        }
-    }
-
-    fn statements(self, build: &Build<'_>) -> Vec<Statement> {
-        let target = |name: &str| {
-            let table = build.projection.tables().iter().find(|table| table.table.name == name)?;
-            Some((table.name_of(build.generation), table.table.columns))
-        };
-        let mut statements = Vec::new();
-        for (table, rows) in self.put {
-            let Some((name, columns)) = target(table) else { continue };
-            let rows: Vec<Value> = rows.into_values().map(Value::Object).collect();
-            statements.push((name, columns, None, Value::Array(rows).to_string()));
-        }
-        for ((table, column), rows) in self.add {
-            let Some((name, columns)) = target(table) else { continue };
-            let rows = rows.into_values().map(|(mut row, by)| {
-                row.insert(column.to_owned(), by.into());
-                Value::Object(row)
-            });
-            statements.push((name, columns, Some(column), Value::Array(rows.collect()).to_string()));
-        }
-        statements
-    }
-}
 
 impl Pool {
     /// Whether the pool was closed.

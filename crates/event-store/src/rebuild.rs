@@ -387,8 +387,9 @@ impl Pool {
     /// The right to build views anew, for one on this database, as long as it is kept: two would fill and drop the same
     /// tables, and a half-filled one must never be taken for the truth.
     async fn rebuild_alone(&self) -> Result<Alone, Error> {
-        const LOCK: &str =
-            "select pg_try_advisory_xact_lock(hashtext('zhixing rebuild ' || current_schema()))";
+        // It lasts as long as the rebuild does, which is no silence.
+        const LOCK: &str = "select pg_try_advisory_xact_lock(hashtext('zhixing rebuild ' || current_schema())) \
+             and set_config('idle_in_transaction_session_timeout', '0', true) is not null";
         match self {
             Self::Postgres(db) => {
                 let mut transaction = db.begin().await?;
@@ -410,7 +411,11 @@ impl Pool {
     /// Reads the head and holds it until the transaction ends. SQLite's one writer holds everything anyway.
     fn lock(&self) -> &'static str {
         match self {
-            Self::Postgres(_) => "select position from log_head where id = 1 for update",
+            // Streams are folded in this transaction by other connections, which is no silence.
+            Self::Postgres(_) => {
+                "select position, set_config('idle_in_transaction_session_timeout', '0', true) from log_head \
+                 where id = 1 for update"
+            }
             Self::Sqlite { .. } => "select position from log_head where id = 1",
         }
     }

@@ -12,10 +12,11 @@ use crate::{
 const HEAD: &str = "select position, hash from log_head where id = 1";
 const VERSIONS: &str = "select unhex(s.value), coalesce((select version from events e where e.stream_id = unhex(s.value) \
      order by version desc limit 1), 0) from json_each($1) s";
+// `cross join` keeps the order of the tables: after an `analyze` SQLite may go through all claims or commands otherwise.
 const CLAIMS: &str = "select c.scope, c.key, c.stream_id from json_each($1) k \
-     join claims c on c.scope = k.value->>0 and c.key = k.value->>1";
+     cross join claims c on c.scope = k.value->>0 and c.key = k.value->>1";
 const COMMANDS: &str = "select c.actor, c.command_id, c.fingerprint, c.first_position, c.last_position \
-     from json_each($1) k join commands c on c.actor = k.value->>0 and c.command_id = k.value->>1";
+     from json_each($1) k cross join commands c on c.actor = k.value->>0 and c.command_id = k.value->>1";
 const EVENT: &str = "insert into events (position, kind, stream_id, version, id, type, schema_version, data, actor, \
      actor_unit, method, region_code, status_from, status_to, correlation_id, causation_id, command_id, happened_at, \
      recorded_at, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";

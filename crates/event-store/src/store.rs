@@ -105,8 +105,7 @@ impl EventStore {
     /// # Errors
     /// When the database does not answer.
     pub async fn open(pool: Pool, clock: Arc<dyn Clock>, catalogue: Vec<Known>) -> Result<Self, Error> {
-        let (position, _) = pool.head_row().await?;
-        let head = watch::Sender::new(position);
+        let head = watch::Sender::new(pool.sound_head().await?);
         let tail = Tail::start(pool.clone(), &head);
         let writer = Writer::start(pool.clone(), head);
         Ok(Self(Arc::new(Inner {
@@ -361,7 +360,8 @@ impl EventStore {
     pub(crate) fn forget_all(&self) {
         self.cache().clear();
     }
-    pub(crate) fn forget(&self, id: Uuid) {
+    /// Lets go of an aggregate that was kept ready: the next command reads it again.
+    pub fn forget(&self, id: Uuid) {
         self.cache().pop(&id);
     }
     fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<Uuid, Arc<dyn Any + Send + Sync>>> {
@@ -462,15 +462,18 @@ impl Pool {
     /// Events of one stream behind a version, in order, at most `limit`.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] when one of them cannot be read, or when the database fails.
+    /// [`Error::Unreadable`] when one of them cannot be read, [`Error::Broken`] when one is missing or there twice, or when
+    /// the database fails.
     pub async fn read_stream(&self, stream: Uuid, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
         let sql = format!(
             "select {COLUMNS} from events where stream_id = $1 and version > $2 order by version limit $3"
         );
-        on!(self, |db, _dialect| {
+        let events: Vec<Recorded> = on!(self, |db, _dialect| {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(stream).bind(after).bind(i64::from(limit));
-            query.fetch_all(db).await?.iter().map(stored::read).collect()
-        })
+            query.fetch_all(db).await?.iter().map(stored::read).collect::<Result<_, Error>>()?
+        });
+        stored::in_step(&events, after)?;
+        Ok(events)
     }
 
     /// How many events a stream has.

@@ -1,7 +1,9 @@
 //! Rows of the log as they are read: one that cannot be read is named, whatever stands around it.
+use std::cmp::Ordering;
+
 use sqlx::{AssertSqlSafe, ColumnIndex, Decode, FromRow, Row, Type};
 
-use crate::{Error, Pool, Recorded, event::COLUMNS, pool::on};
+use crate::{Error, Pool, Recorded, event::COLUMNS, pool::on, verify};
 
 /// The event in this row.
 ///
@@ -23,6 +25,23 @@ where
             other => other.to_string(),
         },
     })
+}
+
+/// That these events are of one stream and follow each other behind `after`: a life with a hole must not be folded.
+///
+/// # Errors
+/// [`Error::Broken`] at the first that does not.
+pub(crate) fn in_step(events: &[Recorded], after: i64) -> Result<(), Error> {
+    for (event, version) in events.iter().zip(after + 1..) {
+        let reason = match event.version.cmp(&version) {
+            Ordering::Less => verify::TWICE,
+            Ordering::Greater => verify::GAP,
+            Ordering::Equal if event.kind != events[0].kind => verify::ALTERED,
+            Ordering::Equal => continue,
+        };
+        return Err(Error::Broken { position: event.position, reason });
+    }
+    Ok(())
 }
 
 /// Where an event stands, also one that cannot be read.

@@ -10,7 +10,7 @@ use std::sync::{
 use futures_util::Stream;
 use tokio::sync::{broadcast, watch};
 
-use crate::{Error, Pool, event::Shared, postgres, stored};
+use crate::{Error, Pool, event::Shared, postgres, stored, verify::MISSING};
 
 /// Events kept for followers that are a little behind.
 const RING: usize = 4_096;
@@ -52,7 +52,8 @@ impl Tail {
 
     /// Every event behind `after`, for ever.
     pub fn follow(&self, after: i64) -> impl Stream<Item = Result<Shared, Error>> + Send + use<> {
-        let follower = Follower { tail: self.clone(), at: after, page: Vec::new().into_iter(), live: None };
+        let follower =
+            Follower { tail: self.clone(), at: after.max(0), page: Vec::new().into_iter(), live: None };
         futures_util::stream::unfold(Some(follower), |follower| async move {
             let mut follower = follower?;
             match follower.next().await {
@@ -156,6 +157,9 @@ impl Follower {
         loop {
             if let Some(event) = self.page.next() {
                 let event = event?;
+                if event.position != self.at + 1 {
+                    return Err(Error::Broken { position: self.at + 1, reason: MISSING });
+                }
                 self.at = event.position;
                 return Ok(Some(Arc::new(event)));
             }

@@ -1,5 +1,8 @@
 //! Whether the log is what was written: every event, every link of the chain, every checkpoint.
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, VecDeque},
+};
 
 use crate::{
     Error, Pool, Recorded,
@@ -11,11 +14,14 @@ use crate::{
 };
 
 pub(crate) const MISSING: &str = "the event is missing";
-const ALTERED: &str = "the event is not the one that was written";
-const GAP: &str = "the event before it in the life of its subject is missing";
+pub(crate) const ALTERED: &str = "the event is not the one that was written";
+pub(crate) const GAP: &str = "the event before it in the life of its subject is missing";
+pub(crate) const TWICE: &str = "another event has its place in the life of its subject";
+const SAME_ID: &str = "another event has its id";
 const BEYOND: &str = "there are events behind the end of the log";
 const NO_HEAD: &str = "the row of log_head is missing";
 pub(crate) const HEAD_DIFFERS: &str = "the hash in log_head is not that of the last event";
+const HEAD_MALFORMED: &str = "the hash in log_head is not 32 bytes long";
 
 /// Events read at once.
 const PAGE: u32 = 1_000;
@@ -159,7 +165,7 @@ impl Pool {
         while walk.at < head {
             let from = walk.at;
             let page = self.read_each(from, PAGE).await?;
-            let gap = self.first_gap(from, from + i64::from(PAGE)).await?;
+            let misfits = self.misfits(from, from + i64::from(PAGE)).await?;
             if page.is_empty() {
                 return Err(Error::Broken { position: from + 1, reason: MISSING });
             }
@@ -168,8 +174,8 @@ impl Pool {
                     break;
                 }
                 walk.step(event)?;
-                if gap == Some(walk.at) {
-                    return Err(Error::Broken { position: walk.at, reason: GAP });
+                if let Some((position, reason)) = misfits.iter().find(|(at, _)| *at == walk.at) {
+                    return Err(Error::Broken { position: *position, reason });
                 }
                 due.meet(self, &walk).await?;
             }
@@ -186,16 +192,52 @@ impl Pool {
     pub(crate) async fn head_row(&self) -> Result<(i64, Vec<u8>), Error> {
         const HEAD: &str = "select position, hash from log_head where id = 1";
         let row = on!(self, |db, _dialect| sqlx::query_as(HEAD).fetch_optional(db).await?);
-        row.ok_or(Error::Broken { position: 0, reason: NO_HEAD })
+        let (position, hash): (i64, Vec<u8>) = row.ok_or(Error::Broken { position: 0, reason: NO_HEAD })?;
+        if hash.len() != HASH {
+            return Err(Error::Broken { position, reason: HEAD_MALFORMED });
+        }
+        Ok((position, hash))
     }
 
-    /// The first event of these positions that does not follow an earlier one of the same subject.
-    async fn first_gap(&self, after: i64, to: i64) -> Result<Option<i64>, Error> {
+    /// Where the log ends, and that its last event stands there: what is appended to another log would make it worse.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] when `log_head` and the events disagree, or a failing database.
+    pub(crate) async fn sound_head(&self) -> Result<i64, Error> {
+        // One statement, so that both are of the same instant.
+        const ENDS: &str =
+            "select position, (select coalesce(max(position), 0) from events) from log_head where id = 1";
+        self.head_row().await?;
+        let ends = on!(self, |db, _dialect| sqlx::query_as(ENDS).fetch_optional(db).await?);
+        let (head, last): (i64, i64) = ends.ok_or(Error::Broken { position: 0, reason: NO_HEAD })?;
+        match last.cmp(&head) {
+            Ordering::Equal => Ok(head),
+            Ordering::Less => Err(Error::Broken { position: last + 1, reason: MISSING }),
+            Ordering::Greater => Err(Error::Broken { position: head + 1, reason: BEYOND }),
+        }
+    }
+
+    /// For each thing that can be wrong around an event whose hash fits, the first of these positions where it is.
+    ///
+    /// No index of the whole log keeps versions and ids apart where it is partitioned: this proves that they are.
+    async fn misfits(&self, after: i64, to: i64) -> Result<Vec<(i64, &'static str)>, Error> {
         const GAPS: &str = "select min(e.position) from events e where e.position > $1 and e.position <= $2 \
              and case when e.version = 1 then false else not exists (select 1 from events b \
              where b.stream_id = e.stream_id and b.version = e.version - 1 and b.kind = e.kind \
              and b.position < e.position) end";
-        Ok(on!(self, |db, _dialect| sqlx::query_scalar(GAPS).bind(after).bind(to).fetch_one(db).await?))
+        const DOUBLES: &str = "select min(e.position) from events e where e.position > $1 and e.position <= $2 \
+             and exists (select 1 from events b where b.stream_id = e.stream_id and b.version = e.version \
+             and b.position < e.position)";
+        const SAME_IDS: &str = "select min(e.position) from events e where e.position > $1 and e.position <= $2 \
+             and exists (select 1 from events b where b.id = e.id and b.position < e.position)";
+        let mut misfits = Vec::new();
+        for (sql, reason) in [(DOUBLES, TWICE), (GAPS, GAP), (SAME_IDS, SAME_ID)] {
+            let first: Option<i64> = on!(self, |db, _dialect| {
+                sqlx::query_scalar(sql).bind(after).bind(to).fetch_one(db).await?
+            });
+            misfits.extend(first.map(|position| (position, reason)));
+        }
+        Ok(misfits)
     }
 
     /// Neither an event nor a checkpoint may stand behind the end of the log, wherever it is by now.

@@ -284,6 +284,94 @@ async fn a_gap_in_the_life_of_a_subject_is_caught_although_every_hash_fits() {
     .await;
 }
 
+/// Takes away the indexes that keep versions and ids apart: on PostgreSQL by a border between two partitions, as a large
+/// log has it, on SQLite altogether.
+async fn no_index_of_the_whole(log: &Log) {
+    log.by_hand(match log.pool() {
+        Pool::Postgres(_) => {
+            "alter table events detach partition events_1; \
+             create table low partition of events (unique (stream_id, version), unique (id)) for values from (1) to (7); \
+             create table high partition of events (unique (stream_id, version), unique (id)) for values from (7) to (100); \
+             insert into events select * from events_1; drop table events_1"
+        }
+        Pool::Sqlite { .. } => {
+            "create table bare as select * from events; drop table events; alter table bare rename to events"
+        }
+    })
+    .await;
+    assert_eq!(log.verify().await.unwrap(), EVENTS);
+}
+
+#[tokio::test]
+async fn what_is_there_twice_is_caught_although_every_hash_fits() {
+    // Position 9 is the third event of subject 1, position 5 its second.
+    const DOUBLES: [(&str, &str); 3] = [
+        ("version = 2", "another event has its place in the life of its subject"),
+        ("version = 1", "another event has its place in the life of its subject"),
+        ("id = (select id from events where position = 2)", "another event has its id"),
+    ];
+    on_each(async |log| {
+        no_index_of_the_whole(log).await;
+        log.by_hand("create table kept as select * from events").await;
+        for (double, reason) in DOUBLES {
+            log.by_hand(&format!("update events set {double} where position = 9")).await;
+            log.rechain(9).await;
+            assert_eq!(broken_at(log.verify().await), (9, reason), "{double}");
+            assert!(log.pool().read_stream(Uuid::from_u128(2), 0, 100).await.is_ok());
+            if double.starts_with("version") {
+                // Whoever folds it is told as well.
+                let folded = log.pool().read_stream(Uuid::from_u128(1), 0, 100).await;
+                assert!(matches!(folded, Err(Error::Broken { .. })), "{folded:?}");
+            }
+            log.by_hand("delete from events; insert into events select * from kept").await;
+            log.rechain(9).await;
+            assert_eq!(log.verify().await.unwrap(), EVENTS, "{double}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_hash_of_another_length_is_caught_and_never_signed_or_proved() {
+    on_each(async |log| {
+        log.sign().await.unwrap().unwrap();
+        for hash in ["substr(hash, 1, 31)", "substr(hash, 1, 0)", "hash || hash"] {
+            log.by_hand("create table kept as select * from events where position = 6").await;
+            log.by_hand(&format!("update events set hash = {} where position = 6", cast(log, hash))).await;
+            assert_eq!(broken_at(log.verify().await), (6, "the event is not the one that was written"), "{hash}");
+            let proved = log.pool().prove(3, |_| ()).await.map(|_| ());
+            assert!(matches!(proved, Err(Error::Distrust(Distrust::OtherEvents { position: EVENTS }))), "{proved:?}");
+            log.by_hand("delete from events where position = 6; insert into events select * from kept; drop table kept")
+                .await;
+        }
+        let kept = "create table kept as select * from checkpoints";
+        log.by_hand(kept).await;
+        for column in ["root", "hash", "peaks", "signature"] {
+            let cut = cast(log, &format!("substr({column}, 1, 5)"));
+            log.by_hand(&format!("update checkpoints set {column} = {cut}")).await;
+            // The peaks are not signed: they only spare the way from the beginning.
+            if column != "peaks" {
+                let found = log.verify().await;
+                assert!(matches!(found, Err(Error::Distrust(_))), "{column}: {found:?}");
+            }
+            append(&log.store, 9, log.store.head() - EVENTS + 1).await;
+            let signed = log.sign().await;
+            assert!(matches!(signed, Err(Error::Distrust(_) | Error::Broken { .. })), "{column}: {signed:?}");
+            log.by_hand("delete from checkpoints; insert into checkpoints select * from kept").await;
+        }
+        assert!(log.verify().await.is_ok());
+    })
+    .await;
+}
+
+/// SQLite keeps bytes as bytes only when it is told to.
+fn cast(log: &Log, bytes: &str) -> String {
+    match log.pool() {
+        Pool::Postgres(_) => bytes.to_owned(),
+        Pool::Sqlite { .. } => format!("cast({bytes} as blob)"),
+    }
+}
+
 #[tokio::test]
 async fn history_that_is_rewritten_with_all_hashes_is_caught_by_a_checkpoint() {
     on_each(async |log| {

@@ -27,10 +27,15 @@ pub fn shared_fault(error: &store::Error) -> Error {
     let (code, message) = match error {
         store::Error::Rejected(rejection) => (rejection.code(), rejection.to_string()),
         store::Error::Busy => ("BUSY", error.to_string()),
+        store::Error::OutcomeUnknown => ("OUTCOME_UNKNOWN", error.to_string()),
         store::Error::Closed => ("SHUTTING_DOWN", error.to_string()),
         store::Error::Unreadable { position, .. } => {
             tracing::error!(%error, "an event cannot be read");
             ("UNREADABLE_EVENT", format!("the event at position {position} cannot be read"))
+        }
+        store::Error::Broken { position, .. } => {
+            tracing::error!(%error, "the log is broken");
+            ("BROKEN_LOG", format!("the log is broken at position {position}"))
         }
         _ => {
             tracing::error!(%error, "the database failed");

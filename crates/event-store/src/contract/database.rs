@@ -57,10 +57,14 @@ impl Database {
         db
     }
 
+    /// Connections of one more process.
+    pub(super) async fn pool(&self) -> Pool {
+        Pool::open(&self.url).await.unwrap()
+    }
+
     /// One more process on this database.
     pub(super) async fn store(&self) -> EventStore {
-        let pool = Pool::open(&self.url).await.unwrap();
-        EventStore::open(pool, Arc::new(SystemClock), units::catalogue()).await.unwrap()
+        EventStore::open(self.pool().await, Arc::new(SystemClock), units::catalogue()).await.unwrap()
     }
 
     pub(super) fn is_postgres(&self) -> bool {
@@ -69,7 +73,7 @@ impl Database {
 
     /// Does something that no store does. How many rows it changed.
     pub(super) async fn by_hand(&self, sql: &str) -> u64 {
-        let sql = AssertSqlSafe(sql.to_owned());
+        let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match &self.hand {
             Pool::Postgres(db) => db.execute(sql).await.unwrap().rows_affected(),
             Pool::Sqlite { writer, .. } => writer.execute(sql).await.unwrap().rows_affected(),

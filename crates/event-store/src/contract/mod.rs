@@ -6,19 +6,23 @@ mod appends;
 mod batches;
 mod claims;
 mod commands;
+mod corrupt;
 mod database;
 mod fencing;
 mod full;
 mod growth;
 mod listings;
 mod model;
+mod partitions;
 mod projections;
 mod raw;
 mod reads;
 mod rebuilds;
+mod silence;
 mod sums;
 mod tails;
 mod units;
+mod versions;
 mod views;
 
 /// Declares cases: each becomes one test on each database.

@@ -92,9 +92,12 @@ impl Projection for Sums {
             self.waiting.fetch_add(1, Ordering::SeqCst);
             // Not for ever: a case that failed meanwhile must end.
             let begun = std::time::Instant::now();
-            while self.paused.load(Ordering::SeqCst) && begun.elapsed() < PATIENCE {
-                std::thread::sleep(Duration::from_millis(5));
-            }
+            // Only this projection stands still, not what else its thread had to do.
+            tokio::task::block_in_place(|| {
+                while self.paused.load(Ordering::SeqCst) && begun.elapsed() < PATIENCE {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+            });
         }
         if self.refuses.load(Ordering::SeqCst) && event.data.contains("bad") {
             return Err("it says bad".into());

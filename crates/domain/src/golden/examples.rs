@@ -1,0 +1,310 @@
+//! Examples of every event, in the order of the variants: the first of each has every field filled.
+use uuid::Uuid;
+
+use crate::{
+    Date, Id,
+    organisation::unit::*,
+    performance::{attainment::*, indicator::*},
+    programme::{data_import::*, plan::*, task::*},
+};
+
+fn id<T>(number: u128) -> Id<T> {
+    Id::new(Uuid::from_u128(number))
+}
+fn date(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+pub(super) fn unit_events() -> Vec<UnitEvent> {
+    vec![
+        UnitEvent::Registered {
+            name: "省质监局".into(),
+            kind: UnitKind::Department,
+            region_code: "430000".parse().unwrap(),
+            official_name: Some("湖南省质量技术监督局".into()),
+            aliases: vec!["省局".into(), "质监局".into()],
+            note: Some("2018年并入省市场监管局".into()),
+        },
+        UnitEvent::Registered {
+            name: "有关部门".into(),
+            kind: UnitKind::DepartmentGroup,
+            region_code: "100000".parse().unwrap(),
+            official_name: None,
+            aliases: vec![],
+            note: None,
+        },
+        UnitEvent::Renamed {
+            name: "省市场监管局".into(),
+            official_name: Some("湖南省市场监督管理局".into()),
+            former_name: "省质监局".into(),
+            reason: "机构改革".into(),
+        },
+        UnitEvent::Renamed {
+            name: "省知识产权局".into(),
+            official_name: None,
+            former_name: "省专利局".into(),
+            reason: "更名".into(),
+        },
+        UnitEvent::AliasesAdded { aliases: vec!["省市场局".into()] },
+        UnitEvent::MembersSet { members: vec![id(1), id(2)] },
+        UnitEvent::MembersSet { members: vec![] },
+        UnitEvent::Merged { into: id(3), reason: "机构改革".into() },
+        UnitEvent::Dissolved { reason: "撤销".into() },
+    ]
+}
+
+pub(super) fn plan_events() -> Vec<PlanEvent> {
+    let content = PlanContent {
+        document_number: Some("甘政办发〔2011〕58号".into()),
+        title: "甘肃省推进质量振兴工作方案".into(),
+        title_is_assigned: true,
+        issuer: "甘肃省人民政府办公厅".into(),
+        issuer_id: Some(id(1)),
+        issuer_is_inferred: true,
+        period_start: Some(date("2011-01-01")),
+        period_end: date("2015-12-31"),
+        period_note: Some("按规划期推定".into()),
+        phases: vec![Phase { name: "启动阶段".into(), from: date("2011-01-01"), to: date("2011-06-30") }],
+        basis: vec![Basis {
+            document_number: Some("国发〔1996〕51号".into()),
+            title: "质量振兴纲要".into(),
+            issuer: Some("国务院".into()),
+        }],
+        guidance: Some("以质量求发展".into()),
+    };
+    let bare = PlanContent {
+        document_number: None,
+        title_is_assigned: false,
+        issuer_id: None,
+        issuer_is_inferred: false,
+        period_start: None,
+        period_note: None,
+        phases: vec![],
+        basis: vec![Basis { document_number: None, title: "质量发展纲要".into(), issuer: None }],
+        guidance: None,
+        ..content.clone()
+    };
+    let reporting = ReportingDuty {
+        who: "各市州人民政府".into(),
+        to: "省质监局".into(),
+        cadence: Cadence::Quarterly,
+        what: "工作进展".into(),
+        first_due: Some(date("2011-09-30")),
+        first_due_is_inferred: true,
+        note: Some("书面报送".into()),
+    };
+    let one_off = OneOffDuty {
+        who: "省质监局".into(),
+        to: "省人民政府".into(),
+        trigger: DutyTrigger::Once,
+        what: "总结报告".into(),
+        due_on: Some(date("2015-12-31")),
+        note: Some("含自评".into()),
+    };
+    vec![
+        PlanEvent::Drafted {
+            code: "GS-2011-QUALITY".into(),
+            region_code: "620000".parse().unwrap(),
+            content: content.clone(),
+        },
+        PlanEvent::Drafted {
+            code: "GS-2012-QUALITY".into(),
+            region_code: "620000".parse().unwrap(),
+            content: bare.clone(),
+        },
+        PlanEvent::Amended { content, reason: Some("勘误".into()) },
+        PlanEvent::Amended { content: bare, reason: None },
+        PlanEvent::DutiesRecorded {
+            reporting_duties: vec![reporting.clone()],
+            one_off_duties: vec![one_off.clone()],
+        },
+        PlanEvent::DutiesRecorded {
+            reporting_duties: vec![ReportingDuty { first_due: None, note: None, ..reporting }],
+            one_off_duties: vec![OneOffDuty { due_on: None, note: None, ..one_off }],
+        },
+        PlanEvent::DutiesRecorded { reporting_duties: vec![], one_off_duties: vec![] },
+        PlanEvent::Issued { issued_on: Some(date("2011-03-18")) },
+        PlanEvent::Issued { issued_on: None },
+        PlanEvent::TookEffect { effective_from: Some(date("2011-04-01")), effective_from_is_assumed: false },
+        PlanEvent::TookEffect { effective_from: None, effective_from_is_assumed: true },
+        PlanEvent::PhaseEntered { phase: "启动阶段".into() },
+        PlanEvent::Concluded { open_tasks: 3, reason: Some("规划期满".into()) },
+        PlanEvent::Concluded { open_tasks: 0, reason: None },
+        PlanEvent::Superseded { by: id(2), reason: "新方案印发".into() },
+        PlanEvent::Repealed { reason: "文件清理".into() },
+    ]
+}
+
+pub(super) fn task_events() -> Vec<TaskEvent> {
+    let content = TaskContent {
+        label: Some("(四)3".into()),
+        kind: TaskKind::Task,
+        title: "加强质量监管".into(),
+        summary: "开展重点产品监督抽查。\n公布结果。".into(),
+        due_on: Some(date("2018-12-31")),
+        note: Some("每年".into()),
+    };
+    let bare =
+        TaskContent { label: None, kind: TaskKind::Safeguard, due_on: None, note: None, ..content.clone() };
+    let responsibility = Responsibility {
+        lead_unit_ids: vec![id(1), id(2)],
+        supporting_unit_ids: vec![id(3)],
+        open_ended: true,
+    };
+    let supporters = Responsibility { supporting_unit_ids: vec![id(3)], ..Responsibility::default() };
+    let evidence =
+        vec![Evidence { title: "验收报告".into(), reference: Some("验字〔2018〕1号".into()) }];
+    let unreferenced = vec![Evidence { title: "现场照片".into(), reference: None }];
+    vec![
+        TaskEvent::Registered {
+            plan_id: id(1),
+            parent_id: Some(id(2)),
+            number: "4.3".into(),
+            content: content.clone(),
+            assignment: Assignment::Explicit,
+            region_code: "440800".parse().unwrap(),
+        },
+        TaskEvent::Registered {
+            plan_id: id(1),
+            parent_id: None,
+            number: "A20".into(),
+            content: bare.clone(),
+            assignment: Assignment::None,
+            region_code: "100000".parse().unwrap(),
+        },
+        TaskEvent::Amended { content, reason: Some("勘误".into()) },
+        TaskEvent::Amended { content: bare, reason: None },
+        TaskEvent::UnitsAssigned { responsibility: responsibility.clone() },
+        TaskEvent::UnitsAssigned { responsibility: supporters },
+        TaskEvent::UnitsReassigned { responsibility, reason: "机构改革".into() },
+        TaskEvent::Accepted,
+        TaskEvent::ProgressReported {
+            percent: 60, note: "已抽查三批".into(), evidence: evidence.clone()
+        },
+        TaskEvent::ProgressReported { percent: 0, note: "正在准备".into(), evidence: vec![] },
+        TaskEvent::CompletionReported { note: "已完成".into(), evidence },
+        TaskEvent::CompletionReported { note: "已完成".into(), evidence: unreferenced },
+        TaskEvent::Returned { reason: "缺少验收报告".into() },
+        TaskEvent::CompletionVerified { note: Some("属实".into()) },
+        TaskEvent::CompletionVerified { note: None },
+        TaskEvent::Cancelled { reason: "事项取消".into() },
+    ]
+}
+
+pub(super) fn indicator_events() -> Vec<IndicatorEvent> {
+    let amount = |text: &str| text.parse().unwrap();
+    let baseline = Baseline {
+        value: Some(amount("85.5")),
+        as_of: Some(date("2010-12-31")),
+        note: Some("统计公报".into()),
+    };
+    let unknown = Baseline { value: None, as_of: None, note: None };
+    let target = Target {
+        comparator: Comparator::AtLeast,
+        value: amount("90"),
+        upper: Some(amount("95")),
+        text: Some("90%以上".into()),
+        approximate: true,
+        recurrence: Some(Recurrence::Annual),
+        due_on: date("2015-12-31"),
+    };
+    let increase = Target {
+        comparator: Comparator::IncreaseBy,
+        value: amount("0.0000000001"),
+        upper: None,
+        text: None,
+        approximate: false,
+        recurrence: None,
+        due_on: date("2015-12-31"),
+    };
+    let definition = DefineIndicator {
+        plan_id: id(1),
+        task_id: Some(id(2)),
+        code: "GS11-6_2-01".into(),
+        name: "监督抽查合格率".into(),
+        unit: "%".into(),
+        measure: Measure::Ratio,
+        target: target.clone(),
+        basis: TargetBasis::Numeric,
+        baseline: Some(baseline.clone()),
+        scope: Some("重点产品".into()),
+        region_code: "620000".parse().unwrap(),
+        source_phrase: Some("合格率达到90%以上".into()),
+        note: Some("口径待定".into()),
+    };
+    let bare = DefineIndicator {
+        task_id: None,
+        target: increase.clone(),
+        baseline: None,
+        scope: None,
+        source_phrase: None,
+        note: None,
+        ..definition.clone()
+    };
+    vec![
+        IndicatorEvent::Defined(definition),
+        IndicatorEvent::Defined(bare),
+        IndicatorEvent::BaselineSet { baseline },
+        IndicatorEvent::BaselineSet { baseline: unknown },
+        IndicatorEvent::TargetRevised { target, reason: "中期调整".into() },
+        IndicatorEvent::TargetRevised { target: increase, reason: "中期调整".into() },
+        IndicatorEvent::MeasurementRecorded {
+            number: 1,
+            period: "2014H1".parse().unwrap(),
+            region_code: "620100".parse().unwrap(),
+            value: amount("91.25"),
+            reported_by: Some(id(1)),
+            evidence: vec![Evidence { title: "抽查通报".into(), reference: Some("第3期".into()) }],
+            note: Some("初步数".into()),
+        },
+        IndicatorEvent::MeasurementRecorded {
+            number: 2,
+            period: "2015".parse().unwrap(),
+            region_code: "620000".parse().unwrap(),
+            value: amount("-999999999999999999.9999999999"),
+            reported_by: None,
+            evidence: vec![],
+            note: None,
+        },
+        IndicatorEvent::MeasurementCorrected {
+            number: 1,
+            period: "2014Q3".parse().unwrap(),
+            region_code: "620100".parse().unwrap(),
+            value: amount("91.52"),
+            former_value: amount("91.25"),
+            reason: "笔误".into(),
+        },
+        IndicatorEvent::Judged { attained: true, value: amount("91.52"), note: Some("按年报".into()) },
+        IndicatorEvent::Judged { attained: false, value: amount("0"), note: None },
+        IndicatorEvent::Retired { reason: "口径调整".into() },
+    ]
+}
+
+pub(super) fn data_import_events() -> Vec<DataImportEvent> {
+    let import = ImportData {
+        source: "任务分解表.csv".into(),
+        format: ImportFormat::TaskTableCsv,
+        encoding: "GB18030".into(),
+        sha256: "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08".into(),
+        region_code: "620000".parse().unwrap(),
+        plan_id: id(1),
+        rows_read: 12,
+        accepted: 10,
+        unchanged: 1,
+        repaired: vec![Repair {
+            row: 3,
+            field: "due".into(),
+            found: "2015年底".into(),
+            reading: "2015-12-31".into(),
+        }],
+        rejected: vec![RowRejection { row: 7, field: "unit".into(), reason: "没有这个单位".into() }],
+        readings: vec![Repair {
+            row: 0,
+            field: "plan.issuedOn".into(),
+            found: "春".into(),
+            reading: "2011年春".into(),
+        }],
+    };
+    let smooth = ImportData { repaired: vec![], rejected: vec![], readings: vec![], ..import.clone() };
+    vec![DataImportEvent::Completed(import), DataImportEvent::Completed(smooth)]
+}
