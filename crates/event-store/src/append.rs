@@ -8,6 +8,7 @@ use std::{
     sync::Arc,
 };
 
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 use zhixing_domain::{Claim, Kind};
@@ -127,7 +128,11 @@ impl Writer {
     /// Starts the writer; `head` is told of every position that was committed.
     pub fn start(pool: Pool, head: watch::Sender<i64>) -> Self {
         let (queue, waiting) = mpsc::channel(QUEUE);
-        tokio::spawn(run(pool, waiting, head));
+        let log = match pool {
+            Pool::Postgres(db) => Log::Postgres(postgres::Log::of(db)),
+            Pool::Sqlite { writer, .. } => Log::Sqlite(writer),
+        };
+        tokio::spawn(run(log, waiting, head));
         Self { queue }
     }
 
@@ -142,8 +147,24 @@ impl Writer {
     }
 }
 
+/// Where batches go.
+enum Log {
+    Postgres(postgres::Log),
+    Sqlite(SqlitePool),
+}
+
+impl Log {
+    /// Writes what can be written of a batch; `heard` is the last position that this process heard of.
+    async fn commit(&mut self, appends: &[Append], heard: i64) -> Result<Vec<Outcome>, sqlx::Error> {
+        match self {
+            Self::Postgres(log) => log.commit(appends, heard).await,
+            Self::Sqlite(writer) => sqlite::commit(writer, appends).await,
+        }
+    }
+}
+
 async fn run(
-    pool: Pool,
+    mut log: Log,
     mut waiting: mpsc::Receiver<(Append, oneshot::Sender<Outcome>)>,
     head: watch::Sender<i64>,
 ) {
@@ -156,7 +177,9 @@ async fn run(
             batch.push(next);
         }
         let (appends, answers): (Vec<Append>, Vec<_>) = batch.into_iter().unzip();
-        let outcomes = write(&pool, &appends).await;
+        let heard = *head.borrow();
+        let outcomes = write(&mut log, &appends, heard).await;
+        let shared = answers.len() > 1;
         let last = outcomes.iter().flatten().flatten().map(|event| event.position).max();
         if let Some(last) = last {
             head.send_modify(|position| *position = last.max(*position));
@@ -164,6 +187,10 @@ async fn run(
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // A caller that went away does not undo what was written.
             let _ = answer.send(outcome);
+        }
+        // Those who were answered together may have more: let them come before the next batch is closed.
+        if shared {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -175,8 +202,8 @@ fn size(append: &Append) -> usize {
 /// Writes a batch. When the database refuses what is in it, each append is tried alone, so that one that cannot be
 /// stored does not fail the others. When the database itself fails, all fail at once: trying each would take as many
 /// times as long.
-async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
-    match commit(pool, appends).await {
+async fn write(log: &mut Log, appends: &[Append], heard: i64) -> Vec<Outcome> {
+    match log.commit(appends, heard).await {
         Ok(outcomes) => outcomes,
         Err(error) if appends.len() > 1 && is_about_data(&error) => {
             tracing::warn!(%error, appends = appends.len(), "a batch was refused: writing its appends one by one");
@@ -185,7 +212,7 @@ async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
             for append in appends {
                 outcomes.push(match &fault {
                     Some(fault) => Err(Refusal::Failed(fault.clone())),
-                    None => match commit(pool, std::slice::from_ref(append)).await {
+                    None => match log.commit(std::slice::from_ref(append), heard).await {
                         Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Refusal::Closed)),
                         Err(error) => {
                             let concerns_all = !is_about_data(&error);
@@ -206,26 +233,44 @@ async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
     }
 }
 
-async fn commit(pool: &Pool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
-    match pool {
-        Pool::Postgres(db) => postgres::commit(db, appends).await,
-        Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
-    }
+/// The end of the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Head {
+    /// Position of the last event.
+    pub position: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
 }
 
 /// What the database says before anything is judged, read while the head is locked.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// Position of the last event.
-    pub position: i64,
-    /// Its hash.
-    pub hash: Vec<u8>,
+    /// The end of the log.
+    pub head: Head,
     /// Present versions of the streams.
     pub versions: HashMap<Uuid, i64>,
     /// Holders of the keys to be taken or given back.
     pub claims: HashMap<(String, String), Uuid>,
     /// Commands done before.
     pub commands: HashMap<(String, String), Seen>,
+}
+
+impl Before {
+    /// What must be so if nothing speaks against any of these appends. `None` when one gives back a key or takes away a
+    /// link: that is done only while the head is held.
+    pub(crate) fn presumed(head: Head, appends: &[Append]) -> Option<Self> {
+        let mut presumed = Self { head, ..Self::default() };
+        for append in appends {
+            let gives_back = append.streams.iter().flat_map(|stream| &stream.claims).any(|claim| !claim.held);
+            if gives_back || append.links.iter().any(|named| !named.removed.is_empty()) {
+                return None;
+            }
+            for stream in &append.streams {
+                presumed.versions.entry(stream.stream_id).or_insert(stream.expected);
+            }
+        }
+        Some(presumed)
+    }
 }
 
 /// What is to be asked of the database first.
@@ -252,8 +297,8 @@ impl<'a> Questions<'a> {
 pub(crate) struct Plan<'a> {
     pub outcomes: Vec<Outcome>,
     pub events: Vec<Shared>,
-    pub position: i64,
-    pub hash: Vec<u8>,
+    /// The end of the log after it.
+    pub head: Head,
     pub commands: Vec<(&'a CommandKey, i64, i64)>,
     pub taken: BTreeMap<(&'static str, &'a str), (Kind, Uuid)>,
     pub released: BTreeSet<(&'static str, &'a str)>,
@@ -268,8 +313,7 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
     let mut plan = Plan {
         outcomes: Vec::with_capacity(appends.len()),
         events: Vec::new(),
-        position: before.position,
-        hash: std::mem::take(&mut before.hash),
+        head: std::mem::take(&mut before.head),
         commands: Vec::new(),
         taken: BTreeMap::new(),
         released: BTreeSet::new(),
@@ -282,14 +326,14 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             plan.outcomes.push(Err(refusal));
             continue;
         }
-        let first = plan.position + 1;
+        let first = plan.head.position + 1;
         let mut recorded = Vec::with_capacity(size(append));
         for stream in &append.streams {
             for event in &stream.events {
-                plan.position += 1;
-                let mut event = Recorded { position: plan.position, ..event.clone() };
-                event.hash = event.chained(&plan.hash);
-                plan.hash.clone_from(&event.hash);
+                plan.head.position += 1;
+                let mut event = Recorded { position: plan.head.position, ..event.clone() };
+                event.hash = event.chained(&plan.head.hash);
+                plan.head.hash.clone_from(&event.hash);
                 recorded.push(Arc::new(event));
             }
             before
@@ -311,9 +355,9 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             }
         }
         if let Some(key) = &append.command {
-            let seen = Seen { fingerprint: key.fingerprint.clone(), first, last: plan.position };
+            let seen = Seen { fingerprint: key.fingerprint.clone(), first, last: plan.head.position };
             before.commands.insert((key.actor.clone(), key.id.clone()), seen);
-            plan.commands.push((key, first, plan.position));
+            plan.commands.push((key, first, plan.head.position));
         }
         for row in &append.rows {
             rows.entry(row.table.name)

@@ -26,6 +26,8 @@ pub enum Pool {
 
 /// How long a request waits for a free connection before it gives up.
 const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
+/// How long an idle connection is trusted.
+const TRUSTED: Duration = Duration::from_secs(1);
 const POSTGRES_CONNECTIONS: u32 = 20;
 const SQLITE_READERS: u32 = 8;
 const STATEMENT_CACHE: usize = 500;
@@ -37,11 +39,8 @@ impl Pool {
     /// When it cannot be reached or migrated, or was made by a newer version.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let pool = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgPoolOptions::new()
-                .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(WAIT_FOR_CONNECTION);
             Self::Postgres(
-                options
+                postgres_pool(POSTGRES_CONNECTIONS)
                     .connect_with(
                         url.parse::<sqlx::postgres::PgConnectOptions>()?
                             .statement_cache_capacity(STATEMENT_CACHE),
@@ -101,6 +100,19 @@ impl Pool {
             }
         }
     }
+}
+
+/// A pool that asks a connection whether it still works only when it was idle for a while: to ask is a round trip.
+pub(crate) fn postgres_pool(connections: u32) -> PgPoolOptions {
+    let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION);
+    options.test_before_acquire(false).before_acquire(|connection, about| {
+        Box::pin(async move {
+            if about.idle_for > TRUSTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// Whether a connection can be used again. A full disk makes SQLite end a transaction by itself; sqlx takes it for open

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use zhixing_domain::Kind;
 
 use crate::{
-    append::{Append, Before, Outcome, Plan, Questions, Seen, plan},
+    append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
     postgres::updates,
 };
 
@@ -52,7 +52,7 @@ pub(crate) async fn commit(db: &SqlitePool, appends: &[Append]) -> Result<Vec<Ou
             .await?;
     }
     relink(&mut tx, &plan).await?;
-    sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).execute(&mut *tx).await?;
+    sqlx::query(ADVANCE).bind(plan.head.position).bind(&plan.head.hash).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(plan.outcomes)
 }
@@ -64,7 +64,7 @@ fn hex(id: Uuid) -> String {
 
 async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
     let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
-    let mut before = Before { position, hash, ..Before::default() };
+    let mut before = Before { head: Head { position, hash }, ..Before::default() };
     let streams: Value = questions.streams.iter().map(|id| hex(*id)).collect();
     let versions: Vec<(Uuid, i64)> =
         sqlx::query_as(VERSIONS).bind(streams.to_string()).fetch_all(&mut **tx).await?;

@@ -87,7 +87,8 @@ impl std::fmt::Debug for EventStore {
 
 /// Aggregates kept ready to decide.
 const CACHED: usize = 20_000;
-const TURNS: usize = 256;
+/// Many more than commands at work, so that two on different objects hardly ever wait for each other.
+const TURNS: usize = 4_096;
 /// How often a command is decided anew because a rival of another process came first.
 const TRIES: usize = 20;
 /// Events behind a snapshot, or the beginning, after which a new one is kept.
@@ -369,7 +370,8 @@ impl EventStore {
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn turn(&self, id: Uuid) -> &tokio::sync::Mutex<()> {
-        &self.0.turns[usize::from(id.as_bytes()[15]) % TURNS]
+        // The last bytes of an id are random.
+        &self.0.turns[usize::from(u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]])) % TURNS]
     }
 
     /// Whether a work decided on a cached state that another process has moved on from.
