@@ -32,7 +32,7 @@ const MINE: usize = 256;
 const TOGETHER: u64 = 6;
 
 /// What the writers of a process did.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Commands that were written.
     pub written: u64,

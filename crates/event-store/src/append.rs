@@ -154,10 +154,10 @@ enum Log {
 }
 
 impl Log {
-    /// Writes what can be written of a batch; `heard` is the last position that this process heard of.
-    async fn commit(&mut self, appends: &[Append], heard: i64) -> Result<Vec<Outcome>, sqlx::Error> {
+    /// Writes what can be written of a batch; `told` is the last position that this process was told of.
+    async fn commit(&mut self, appends: &[Append], told: i64) -> Result<Vec<Outcome>, sqlx::Error> {
         match self {
-            Self::Postgres(log) => log.commit(appends, heard).await,
+            Self::Postgres(log) => log.commit(appends, told).await,
             Self::Sqlite(writer) => sqlite::commit(writer, appends).await,
         }
     }
@@ -177,8 +177,8 @@ async fn run(
             batch.push(next);
         }
         let (appends, answers): (Vec<Append>, Vec<_>) = batch.into_iter().unzip();
-        let heard = *head.borrow();
-        let outcomes = write(&mut log, &appends, heard).await;
+        let told = *head.borrow();
+        let outcomes = write(&mut log, &appends, told).await;
         let shared = answers.len() > 1;
         let last = outcomes.iter().flatten().flatten().map(|event| event.position).max();
         if let Some(last) = last {
@@ -202,8 +202,8 @@ fn size(append: &Append) -> usize {
 /// Writes a batch. When the database refuses what is in it, each append is tried alone, so that one that cannot be
 /// stored does not fail the others. When the database itself fails, all fail at once: trying each would take as many
 /// times as long.
-async fn write(log: &mut Log, appends: &[Append], heard: i64) -> Vec<Outcome> {
-    match log.commit(appends, heard).await {
+async fn write(log: &mut Log, appends: &[Append], told: i64) -> Vec<Outcome> {
+    match log.commit(appends, told).await {
         Ok(outcomes) => outcomes,
         Err(error) if appends.len() > 1 && is_about_data(&error) => {
             tracing::warn!(%error, appends = appends.len(), "a batch was refused: writing its appends one by one");
@@ -212,7 +212,7 @@ async fn write(log: &mut Log, appends: &[Append], heard: i64) -> Vec<Outcome> {
             for append in appends {
                 outcomes.push(match &fault {
                     Some(fault) => Err(Refusal::Failed(fault.clone())),
-                    None => match log.commit(std::slice::from_ref(append), heard).await {
+                    None => match log.commit(std::slice::from_ref(append), told).await {
                         Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Refusal::Closed)),
                         Err(error) => {
                             let concerns_all = !is_about_data(&error);

@@ -25,9 +25,9 @@ pub enum Pool {
 }
 
 /// How long a request waits for a free connection before it gives up.
-const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
+pub(crate) const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
 /// How long an idle connection is trusted.
-const TRUSTED: Duration = Duration::from_secs(1);
+pub(crate) const TRUSTED: Duration = Duration::from_secs(1);
 const POSTGRES_CONNECTIONS: u32 = 20;
 const SQLITE_READERS: u32 = 8;
 const STATEMENT_CACHE: usize = 500;
@@ -103,7 +103,7 @@ impl Pool {
 }
 
 /// A pool that asks a connection whether it still works only when it was idle for a while: to ask is a round trip.
-pub(crate) fn postgres_pool(connections: u32) -> PgPoolOptions {
+fn postgres_pool(connections: u32) -> PgPoolOptions {
     let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION);
     options.test_before_acquire(false).before_acquire(|connection, about| {
         Box::pin(async move {

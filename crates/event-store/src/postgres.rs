@@ -1,4 +1,6 @@
 //! The log's writes on PostgreSQL: arrays in, everything in one statement.
+use std::time::Instant;
+
 use sqlx::{
     AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query,
 };
@@ -8,7 +10,7 @@ use zhixing_domain::Kind;
 use crate::{
     append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
     event::COLUMNS,
-    pool::postgres_pool,
+    pool::{TRUSTED, WAIT_FOR_CONNECTION},
 };
 
 /// The channel on which every process on this database hears of new positions; the payload is the schema's name and the
@@ -59,42 +61,66 @@ const TELL: &str = " select pg_notify($7, current_schema() || ' ' || $1) from mo
 /// The log's only way to the database: a connection of its own, and the end of the log as this process left it.
 #[derive(Debug)]
 pub(crate) struct Log {
-    /// Closed when the process ends.
-    shared: PgPool,
-    own: PgPool,
+    /// The other connections of this process; closed when it ends.
+    pool: PgPool,
+    own: Option<PgConnection>,
+    used: Instant,
     known: Option<Head>,
 }
 
 impl Log {
-    pub(crate) fn of(shared: PgPool) -> Self {
-        let own = postgres_pool(1).connect_lazy_with((*shared.connect_options()).clone());
-        Self { shared, own, known: None }
+    pub(crate) fn of(pool: PgPool) -> Self {
+        Self { pool, own: None, used: Instant::now(), known: None }
     }
 
     /// Writes what can be written of a batch. While nobody else writes, one statement does it all: it presumes that no
     /// append is refused, and writes nothing when the database knows better. Then the head is held and asked first.
-    /// `heard` is the last position that this process heard of.
+    /// `told` is the last position that this process was told of.
     pub(crate) async fn commit(
         &mut self,
         appends: &[Append],
-        heard: i64,
+        told: i64,
     ) -> Result<Vec<Outcome>, sqlx::Error> {
-        if self.shared.is_closed() {
-            self.own.close().await;
+        let mut connection = self.connection().await?;
+        let known = self.known.take().filter(|head| head.position >= told);
+        let written = write(&mut connection, known, appends).await;
+        // A connection on which more failed than a statement is not used again.
+        if written.as_ref().err().is_none_or(|error| error.as_database_error().is_some()) {
+            self.own = Some(connection);
+            self.used = Instant::now();
         }
-        let known = self.known.take().filter(|head| head.position >= heard);
-        let mut connection = self.own.acquire().await?;
-        let plan = match known {
-            Some(head) => presuming(&mut connection, head, appends).await?,
-            None => None,
-        };
-        let plan = match plan {
-            Some(plan) => plan,
-            None => holding(&mut connection, appends).await?,
-        };
+        let plan = written?;
         self.known = Some(plan.head);
         Ok(plan.outcomes)
     }
+
+    async fn connection(&mut self) -> Result<PgConnection, sqlx::Error> {
+        let own = self.own.take();
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        if let Some(mut own) = own
+            && (self.used.elapsed() < TRUSTED || own.ping().await.is_ok())
+        {
+            return Ok(own);
+        }
+        let options = self.pool.connect_options();
+        let connecting = tokio::time::timeout(WAIT_FOR_CONNECTION, PgConnection::connect_with(&options));
+        connecting.await.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+}
+
+async fn write<'a>(
+    connection: &mut PgConnection,
+    known: Option<Head>,
+    appends: &'a [Append],
+) -> Result<Plan<'a>, sqlx::Error> {
+    if let Some(head) = known
+        && let Some(plan) = presuming(connection, head, appends).await?
+    {
+        return Ok(plan);
+    }
+    holding(connection, appends).await
 }
 
 /// Writes a batch without asking; `None` when that cannot be done or the database has something against it.
@@ -178,31 +204,28 @@ async fn take_away(db: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::E
 
 /// The statement that writes a batch: its parts depend on what there is to write.
 fn writing(plan: &Plan<'_>) -> String {
-    let mut sql = MOVE.to_owned();
     let takes = !plan.taken.is_empty();
     let remembers = !plan.commands.is_empty();
     let links = plan.links.values().any(Option::is_some);
-    for (wanted, check) in [(takes, STILL_FREE), (remembers, STILL_NEW)] {
-        sql.push_str(if wanted { check } else { "" });
-    }
-    sql.push_str(" returning 1)");
-    let insert_events = format!("insert into events ({COLUMNS}){EVENTS}");
-    let inserts = [
-        ("logged", true, insert_events.as_str()),
-        ("taken", takes, TAKE),
-        ("remembered", remembers, REMEMBER),
-        ("linked", links, LINK),
+    let part = |wanted: bool, name: &str, insert: &str| {
+        if wanted { format!(", {name} as ({insert})") } else { String::new() }
+    };
+    let mut parts = vec![
+        MOVE.to_owned(),
+        if takes { STILL_FREE } else { "" }.to_owned(),
+        if remembers { STILL_NEW } else { "" }.to_owned(),
+        " returning 1)".to_owned(),
+        part(true, "logged", &format!("insert into events ({COLUMNS}){EVENTS} where {MOVED}")),
+        part(takes, "taken", &format!("{TAKE} where {MOVED}")),
+        part(remembers, "remembered", &format!("{REMEMBER} where {MOVED}")),
+        part(links, "linked", &format!("{LINK} where {MOVED} on conflict do nothing")),
     ];
-    for (name, _, insert) in inserts.into_iter().filter(|(_, wanted, _)| *wanted) {
-        let nothing = if name == "linked" { " on conflict do nothing" } else { "" };
-        sql.push_str(&format!(", {name} as ({insert} where {MOVED}{nothing})"));
-    }
-    for (number, (table, _)) in (FIXED + 1..).zip(&plan.rows) {
-        let name = table.name;
-        let rows = format!("json_populate_recordset(null::{name}, ${number}::json) where {MOVED}");
-        sql.push_str(&format!(", new_{name} as ({})", upsert_from(&rows, name, table.columns, None)));
-    }
-    sql + TELL
+    parts.extend((FIXED + 1..).zip(&plan.rows).map(|(number, (table, _))| {
+        let rows = format!("json_populate_recordset(null::{}, ${number}::json) where {MOVED}", table.name);
+        part(true, &format!("new_{}", table.name), &upsert_from(&rows, table.name, table.columns, None))
+    }));
+    parts.push(TELL.to_owned());
+    parts.concat()
 }
 
 /// Its values, in the order of their numbers.

@@ -257,22 +257,24 @@ impl EventStore {
     /// # Errors
     /// When the database fails or an event cannot be read.
     pub async fn state<V: View>(&self, id: Id<V::Of>) -> Result<V::Of, Error> {
-        Ok(self.load::<V>(id).await?.state)
+        Ok(self.load::<V>(id).await?.0.state.clone())
     }
 
-    pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<Loaded<V>, Error> {
+    /// The aggregate, and whether it came from the cache, so that it may be out of date.
+    pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<(Arc<Loaded<V>>, bool), Error> {
         let cached = self.cache().get(&id.uuid()).cloned();
-        if let Some(loaded) = cached.as_deref().and_then(|loaded| loaded.downcast_ref::<Loaded<V>>()) {
-            return Ok(loaded.clone());
+        if let Some(loaded) = cached.and_then(|loaded| loaded.downcast::<Loaded<V>>().ok()) {
+            return Ok((loaded, true));
         }
         let loaded = match self.load_snapshot::<V>(id).await? {
             Some(loaded) => loaded,
             None => self.fold::<V>(id, None).await?,
         };
+        let loaded = Arc::new(loaded);
         if loaded.version > 0 {
-            self.remember::<V>(id.uuid(), Loaded { cached: true, ..loaded.clone() });
+            self.remember(id.uuid(), loaded.clone());
         }
-        Ok(loaded)
+        Ok((loaded, false))
     }
 
     /// The aggregate from its snapshot, the events since and its view row; `None` without a snapshot of this release.
@@ -283,7 +285,7 @@ impl EventStore {
         });
         let Some((version, state)) = found else { return Ok(None) };
         let Ok(state) = serde_json::from_str::<V::Of>(&state) else { return Ok(None) };
-        let mut loaded = Loaded::<V> { version, state, row: None, cached: false };
+        let mut loaded = Loaded::<V> { version, state, row: None };
         loop {
             let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
             for event in &page {
@@ -352,8 +354,9 @@ impl EventStore {
         }
     }
 
-    pub(crate) fn remember<V: View>(&self, id: Uuid, loaded: Loaded<V>) {
-        self.cache().put(id, Arc::new(loaded));
+    /// Keeps a [`Loaded`] for the next command.
+    pub(crate) fn remember(&self, id: Uuid, loaded: Arc<dyn Any + Send + Sync>) {
+        self.cache().put(id, loaded);
     }
     /// Every view, as the store was told of it.
     pub(crate) fn catalogue(&self) -> &[Known] {
