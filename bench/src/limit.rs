@@ -48,7 +48,7 @@ pub async fn on_postgres(server: &Server, length: Duration) -> Result<Vec<Case>,
     }
     let bench = Arc::new(Pgbench::new(server, &url, SINGLE, &[format!("data={}", sample::payload())])?);
     let mut cases = Vec::new();
-    for clients in [1, 8, 32, 64] {
+    for clients in [1, 8, 32, 64, 128] {
         let bench = bench.clone();
         cases.push(Case::new("limit: single-row inserts (pgbench)", clients, move || {
             let bench = bench.clone();

@@ -17,15 +17,21 @@ const TABLE: &str = "create table events (aggregate_type text not null, aggregat
      sequence bigint not null check (sequence >= 0), event_type text not null, event_version text not null, \
      payload json not null, metadata json not null, primary key (aggregate_type, aggregate_id, sequence))";
 
+/// Sizes of its pool that are tried before it is measured with the best.
+const CONNECTIONS: [u32; 4] = [4, 8, 20, 64];
+/// Callers and length of such a trial.
+const TRIAL: (usize, Duration) = (64, Duration::from_secs(1));
+
 /// The peer's program, ready to run.
 #[derive(Clone, Debug)]
 pub struct Peer {
     program: PathBuf,
     url: String,
+    connections: u32,
 }
 
 impl Peer {
-    /// Builds the program, once, and makes its table.
+    /// Builds the program, once, makes its table and finds the best size of its pool.
     ///
     /// # Errors
     /// When it cannot be built or the table cannot be made.
@@ -46,7 +52,16 @@ impl Peer {
         }
         let url = server.database("peer").await?;
         sqlx::query(TABLE).execute(&mut PgConnection::connect(&url).await?).await?;
-        Ok(Self { program: target.join("release/peer"), url })
+        let mut peer = Self { program: target.join("release/peer"), url, connections: 0 };
+        let mut best = (0.0, 0);
+        for connections in CONNECTIONS {
+            peer.connections = connections;
+            let rate = peer.run(TRIAL.0, TRIAL.1, "new").await?.per_second;
+            note(&format!("peer: {rate:.0}/s with a pool of {connections}"));
+            best = if rate > best.0 { (rate, connections) } else { best };
+        }
+        peer.connections = best.1;
+        Ok(peer)
     }
 
     /// Commands on new streams and on short existing ones.
@@ -67,6 +82,7 @@ impl Peer {
         let mut command = Command::new(&self.program);
         command
             .arg(&self.url)
+            .arg(self.connections.to_string())
             .arg(callers.to_string())
             .arg(length.as_millis().to_string())
             .args([kind, sample::NOTE]);

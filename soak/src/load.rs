@@ -1,14 +1,13 @@
 //! `soak load`: many writers, readers that follow, and a checker at the end.
 use std::{
-    fs,
     path::PathBuf,
     process::Stdio,
-    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     process::{Child, Command},
 };
 use zhixing_api::{graphql::unit::Unit as Row, projections};
@@ -17,10 +16,11 @@ use zhixing_event_store::{EventStore, Order, Projector};
 
 use crate::{
     Outcome,
-    check::{Acknowledged, check, number, open},
+    check::{check, number, open},
     cluster::Cluster,
+    minutes::{Minute, Times},
     screen::say,
-    work::{Reader, SHARED, Tally, Writers, registration},
+    work::{Reader, SHARED, Tally, Told, Writers, registration},
 };
 
 /// What `soak load` takes.
@@ -29,6 +29,9 @@ pub(crate) struct Arguments {
     /// How long to write
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// How long to write instead, with rate, times and memory of every minute
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_440))]
+    minutes: Option<u64>,
     /// Processes on PostgreSQL
     #[arg(long, default_value_t = 3)]
     processes: usize,
@@ -38,6 +41,12 @@ pub(crate) struct Arguments {
     /// Only this database, empty or not; one process when it is sqlite:FILE
     #[arg(long, value_name = "URL")]
     database: Option<String>,
+}
+
+impl Arguments {
+    fn length(&self) -> u64 {
+        self.minutes.map_or(self.seconds, |minutes| minutes * 60)
+    }
 }
 
 /// What one process of it takes.
@@ -90,30 +99,35 @@ async fn shared(store: &EventStore, name: &str) -> Outcome<Vec<Id<Unit>>> {
 }
 
 async fn one_process(url: &str, arguments: &Arguments) -> Outcome {
-    say(&format!("SQLite: {} writers for {} s", arguments.writers, arguments.seconds));
+    say(&format!("SQLite: {} writers for {} s", arguments.writers, arguments.length()));
     let store = open(url).await?;
     let projector = Projector::start(store.clone(), projections::all()).await?;
     let name = store.clock().new_id().simple().to_string();
+    let directory = tempfile::tempdir()?;
+    let file = directory.path().join("told");
     let writers = Writers {
         shared: shared(&store, &name).await?,
         store: store.clone(),
         name,
-        until: Instant::now() + Duration::from_secs(arguments.seconds),
-        told: Arc::default(),
+        until: Instant::now() + Duration::from_secs(arguments.length()),
+        told: Told::into_file(&file)?,
+        times: Times::default(),
     };
     let readers = [Reader::default(), Reader::default(), Reader::default()];
     let following = readers.clone().map(|reader| tokio::spawn(reader.run(store.clone())));
     let (begun, before) = (Instant::now(), store.pool().head().await?);
-    let progress = tokio::spawn(tell_progress(store.clone()));
+    let progress = tokio::spawn(tell_progress(store.clone(), arguments.minutes.is_some()));
+    let minutes = tokio::spawn(writers.times.clone().tell_minutes(|minute| say(&format!("  {minute}"))));
     let tally = writers.run(arguments.writers).await?;
     let head = store.pool().head().await?;
     progress.abort();
+    minutes.abort();
     report(begun, head - before, &tally);
     ends(&readers, following, head).await?;
     projector.stop().await?;
     store.pool().close().await;
-    let told = std::mem::take(&mut *writers.told.lock().unwrap_or_else(PoisonError::into_inner));
-    check(url, &told, before <= i64::from(SHARED)).await?;
+    writers.told.finish()?;
+    check(url, &Told::read(&file)?, before <= i64::from(SHARED)).await?;
     Ok(())
 }
 
@@ -143,16 +157,17 @@ fn report(begun: Instant, events: i64, tally: &Tally) {
     ));
 }
 
-async fn tell_progress(store: EventStore) {
-    const EVERY: Duration = Duration::from_secs(5);
+async fn tell_progress(store: EventStore, long: bool) {
+    let every = Duration::from_secs(if long { 60 } else { 5 });
     loop {
-        tokio::time::sleep(EVERY).await;
+        tokio::time::sleep(every).await;
         say(&format!("  … position {}", store.head()));
     }
 }
 
 async fn several_processes(url: &str, arguments: &Arguments) -> Outcome {
-    let Arguments { processes, writers, seconds, .. } = *arguments;
+    let Arguments { processes, writers, .. } = *arguments;
+    let seconds = arguments.length();
     say(&format!("PostgreSQL: {writers} writers in {processes} processes for {seconds} s"));
     let store = open(url).await?;
     let name = store.clock().new_id().simple().to_string();
@@ -171,12 +186,11 @@ async fn several_processes(url: &str, arguments: &Arguments) -> Outcome {
         let child = child.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         children.push((child, told));
     }
-    let progress = tokio::spawn(tell_progress(store.clone()));
-    let (mut told, mut tally): (Vec<Acknowledged>, Tally) = Default::default();
-    for (child, file) in &mut children {
-        wait_for_tally(child, &mut tally).await?;
-        told.append(&mut serde_json::from_slice(&fs::read(file)?)?);
-    }
+    let progress = tokio::spawn(tell_progress(store.clone(), arguments.minutes.is_some()));
+    let speaking = children.iter_mut().enumerate().map(|(number, (child, _))| listen(number + 1, child));
+    let tally =
+        futures_util::future::try_join_all(speaking).await?.into_iter().fold(Tally::default(), Tally::plus);
+    let told = children.iter().map(|(_, file)| Told::read(file)).collect::<Outcome<Vec<_>>>()?.concat();
     let head = store.pool().head().await?;
     progress.abort();
     report(begun, head - before, &tally);
@@ -198,22 +212,24 @@ async fn several_processes(url: &str, arguments: &Arguments) -> Outcome {
     Ok(())
 }
 
-/// A worker writes its tally as one line when its writers are done.
-async fn wait_for_tally(child: &mut Child, sum: &mut Tally) -> Outcome {
-    let mut stdout = child.stdout.take().ok_or("a process without output")?;
-    let mut line = Vec::new();
-    loop {
-        let byte = stdout.read_u8().await.map_err(|_| "a process ended too early: see above")?;
-        if byte == b'\n' {
-            break;
+/// What a worker writes on its standard output, a line each.
+#[derive(Serialize, Deserialize)]
+enum Said {
+    Minute(Minute),
+    /// The last: its writers are done.
+    Tally(Tally),
+}
+
+async fn listen(number: usize, child: &mut Child) -> Outcome<Tally> {
+    let stdout = child.stdout.take().ok_or("a process without output")?;
+    let mut lines = BufReader::new(stdout).lines();
+    while let Some(line) = lines.next_line().await? {
+        match serde_json::from_str(&line)? {
+            Said::Minute(minute) => say(&format!("  process {number}, {minute}")),
+            Said::Tally(tally) => return Ok(tally),
         }
-        line.push(byte);
     }
-    let tally: Tally = serde_json::from_slice(&line)?;
-    sum.written += tally.written;
-    sum.refused += tally.refused;
-    sum.repeated += tally.repeated;
-    Ok(())
+    Err("a process ended too early: see above".into())
 }
 
 pub(crate) async fn worker(arguments: WorkerArguments) -> Outcome {
@@ -221,18 +237,21 @@ pub(crate) async fn worker(arguments: WorkerArguments) -> Outcome {
     let projector = Projector::start(store.clone(), projections::all()).await?;
     let reader = Reader::default();
     let following = tokio::spawn(reader.clone().run(store.clone()));
-    let told: Arc<Mutex<Vec<Acknowledged>>> = Arc::default();
     let writers = Writers {
         store: store.clone(),
         name: arguments.name,
         shared: arguments.shared,
         until: Instant::now() + Duration::from_secs(arguments.seconds),
-        told: told.clone(),
+        told: Told::into_file(&arguments.told)?,
+        times: Times::default(),
     };
+    let tell = |said: &Said| say(&serde_json::to_string(said).unwrap_or_default());
+    let minutes =
+        tokio::spawn(writers.times.clone().tell_minutes(move |minute| tell(&Said::Minute(*minute))));
     let tally = writers.run(arguments.writers).await?;
-    let told = std::mem::take(&mut *told.lock().unwrap_or_else(PoisonError::into_inner));
-    fs::write(&arguments.told, serde_json::to_vec(&told)?)?;
-    say(&serde_json::to_string(&tally)?);
+    minutes.abort();
+    writers.told.finish()?;
+    tell(&Said::Tally(tally));
     // The first process says when all are done and where the log ends.
     let mut head = String::new();
     tokio::io::stdin().read_to_string(&mut head).await?;

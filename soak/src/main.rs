@@ -11,6 +11,7 @@ mod faults;
 mod fill;
 mod growth;
 mod load;
+mod minutes;
 mod proxy;
 mod screen;
 mod service;
@@ -26,6 +27,7 @@ type Outcome<T = ()> = Result<T, Failure>;
 
 const EXAMPLES: &str = "Examples:
   cargo build -p zhixing-api && cargo run -p zhixing-soak -- load --seconds 60 --processes 3 --writers 64
+  cargo run --release -p zhixing-soak -- load --minutes 10
   cargo run -p zhixing-soak -- load --database sqlite:/srv/soak.db
   cargo run -p zhixing-soak -- crash --rounds 10
   cargo run -p zhixing-soak -- faults

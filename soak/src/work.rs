@@ -1,5 +1,8 @@
 //! Writers on a store: commands of every sort, and what came of them.
 use std::{
+    fs::File,
+    io::{BufWriter, Write as _},
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicI64, Ordering},
@@ -17,17 +20,19 @@ use zhixing_domain::{
 };
 use zhixing_event_store::{Error, EventStore, Order, event::Shared, store::command_key};
 
-use crate::{Failure, Outcome, check::Acknowledged};
+use crate::{Failure, Outcome, check::Acknowledged, minutes::Times};
 
 /// Objects that everybody changes.
 pub(crate) const SHARED: u8 = 4;
 /// Names that everybody wants.
 const CONTESTED: u64 = 50;
+/// Objects that a writer goes on to change.
+const MINE: usize = 256;
 /// Commands decided together in one work.
 const TOGETHER: u64 = 6;
 
 /// What the writers of a process did.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Tally {
     /// Commands that were written.
     pub written: u64,
@@ -37,6 +42,16 @@ pub(crate) struct Tally {
     pub repeated: u64,
 }
 
+impl Tally {
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            written: self.written + other.written,
+            refused: self.refused + other.refused,
+            repeated: self.repeated + other.repeated,
+        }
+    }
+}
+
 /// Writers of one process.
 #[derive(Clone)]
 pub(crate) struct Writers {
@@ -44,7 +59,36 @@ pub(crate) struct Writers {
     pub name: String,
     pub shared: Vec<Id<Unit>>,
     pub until: Instant,
-    pub told: Arc<Mutex<Vec<Acknowledged>>>,
+    pub told: Told,
+    pub times: Times,
+}
+
+/// What the writers of a process were told, in a file: kept in memory it would hide whether the store's grows.
+#[derive(Clone)]
+pub(crate) struct Told(Arc<Mutex<BufWriter<File>>>);
+
+impl Told {
+    pub(crate) fn into_file(path: &Path) -> Outcome<Self> {
+        Ok(Self(Arc::new(Mutex::new(BufWriter::new(File::create(path)?)))))
+    }
+
+    fn add(&self, told: &Acknowledged) -> Outcome {
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        serde_json::to_writer(&mut *file, told)?;
+        Ok(file.write_all(b"\n")?)
+    }
+
+    /// Must be called when the writers are done.
+    pub(crate) fn finish(&self) -> Outcome {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()?)
+    }
+
+    /// All that was told into this file.
+    pub(crate) fn read(path: &Path) -> Outcome<Vec<Acknowledged>> {
+        let text = std::fs::read(path)?;
+        let told = serde_json::Deserializer::from_slice(&text).into_iter().collect::<Result<_, _>>();
+        Ok(told?)
+    }
 }
 
 impl Writers {
@@ -58,10 +102,7 @@ impl Writers {
             .collect();
         let mut sum = Tally::default();
         for task in tasks {
-            let tally = task.await??;
-            sum.written += tally.written;
-            sum.refused += tally.refused;
-            sum.repeated += tally.repeated;
+            sum = sum.plus(task.await??);
         }
         Ok(sum)
     }
@@ -120,15 +161,18 @@ impl Writers {
                 _ => registration(&format!("其他 {id}")).into(),
             };
             let order = order(&id, command);
-            match self.store.execute::<Row>(order.clone()).await {
+            let begun = Instant::now();
+            let answer = self.store.execute::<Row>(order.clone()).await;
+            self.times.note(begun.elapsed());
+            match answer {
                 Ok(receipt) => {
                     if matches!(order.command, UnitCommand::RegisterUnit(_)) {
-                        mine.push(receipt.object.life.id.0);
+                        own(&mut mine, receipt.object.life.id.0);
                     }
                     let told = acknowledged(&id, &receipt.events)?;
                     tally.written += 1;
                     last = Some((order, told.clone()));
-                    self.tell(told);
+                    self.told.add(&told)?;
                 }
                 // A contested name; or twenty rivals of other processes came first and the caller is told to try again.
                 Err(Error::Rejected(Rejection::AlreadyExists { .. }) | Error::Busy) => tally.refused += 1,
@@ -145,7 +189,7 @@ impl Writers {
         for n in 0..TOGETHER {
             let unit = Id::new(self.store.clock().new_id());
             work.run::<Row>(unit, None, registration(&format!("同写 {id} {n}"))).await?;
-            mine.push(unit);
+            own(mine, unit);
         }
         let key = command_key(&viewer, id, &UnitCommand::from(registration(id)))?;
         let events = work.commit(Some(key)).await.map_err(Error::from)?;
@@ -153,12 +197,17 @@ impl Writers {
             return Err(format!("{id}: {} events of {TOGETHER}", events.len()).into());
         }
         tally.written += 1;
-        self.tell(acknowledged(id, &events)?);
-        Ok(())
+        self.told.add(&acknowledged(id, &events)?)
     }
+}
 
-    fn tell(&self, told: Acknowledged) {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(told);
+/// Remembers one more object of a writer, in the place of an old one when there are many.
+fn own(mine: &mut Vec<Id<Unit>>, id: Id<Unit>) {
+    if mine.len() < MINE {
+        mine.push(id);
+    } else {
+        let old = usize::from(id.uuid().as_bytes()[15]);
+        mine[old] = id;
     }
 }
 

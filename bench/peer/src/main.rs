@@ -1,4 +1,5 @@
-//! Commands through cqrs-es and postgres-es: `peer URL CALLERS MILLISECONDS new|existing NOTE`, the sample on standard output.
+//! Commands through cqrs-es and postgres-es: `peer URL CONNECTIONS CALLERS MILLISECONDS new|existing NOTE`, the
+//! sample on standard output.
 #[path = "../../src/load.rs"]
 mod load;
 
@@ -11,8 +12,6 @@ use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgPoolOptions;
 use uuid::Uuid;
 
-/// As many connections as the log's own pool.
-const CONNECTIONS: u32 = 20;
 /// A stream gets so many events before another is taken: this framework reads all of them for each command.
 const EVENTS: u32 = 10;
 
@@ -83,10 +82,10 @@ impl Caller for Client {
 #[tokio::main]
 async fn main() -> Result<(), Fault> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [url, callers, milliseconds, kind, note] = arguments.as_slice() else {
-        return Err("usage: peer URL CALLERS MILLISECONDS new|existing NOTE".into());
+    let [url, connections, callers, milliseconds, kind, note] = arguments.as_slice() else {
+        return Err("usage: peer URL CONNECTIONS CALLERS MILLISECONDS new|existing NOTE".into());
     };
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS).connect(url).await?;
+    let pool = PgPoolOptions::new().max_connections(connections.parse()?).connect(url).await?;
     let framework = Arc::new(postgres_es::postgres_cqrs::<Task>(pool, Vec::new(), ()));
     let client = |_| Client {
         framework: framework.clone(),

@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use sqlx::SqlitePool;
 use tokio::sync::{mpsc, oneshot, watch};
 use uuid::Uuid;
 use zhixing_domain::{Claim, Kind};
@@ -17,7 +18,7 @@ use crate::{
     Error, Pool, Recorded,
     error::{Unanswered, is_about_data},
     event::Shared,
-    partitions, sqlite,
+    partitions, postgres, sqlite,
     view::{Link, Table, WriteRow},
 };
 
@@ -133,7 +134,7 @@ impl Writer {
         if let Pool::Postgres(db) = &pool {
             tokio::spawn(partitions::keep_ahead(db.clone(), head.subscribe()));
         }
-        tokio::spawn(run(pool, waiting, head));
+        tokio::spawn(run(Log::of(pool), waiting, head));
         Self { queue }
     }
 
@@ -148,8 +149,44 @@ impl Writer {
     }
 }
 
+/// Where batches go.
+pub(crate) enum Log {
+    Postgres(postgres::Log),
+    Sqlite(SqlitePool),
+}
+
+impl Log {
+    pub(crate) fn of(pool: Pool) -> Self {
+        match pool {
+            Pool::Postgres(db) => Self::Postgres(postgres::Log::of(db)),
+            Pool::Sqlite { writer, .. } => Self::Sqlite(writer),
+        }
+    }
+
+    /// Writes what can be written of a batch; `told` is the last position that this process was told of.
+    async fn commit(&mut self, appends: &[Append], told: i64) -> Result<Vec<Outcome>, sqlx::Error> {
+        self.commit_within(appends, told, ANSWER).await
+    }
+
+    /// The same, or says in bounded time that nobody knows whether it was written.
+    pub(crate) async fn commit_within(
+        &mut self,
+        appends: &[Append],
+        told: i64,
+        patience: Duration,
+    ) -> Result<Vec<Outcome>, sqlx::Error> {
+        let written = async {
+            match self {
+                Self::Postgres(log) => partitions::commit(log, appends, told).await,
+                Self::Sqlite(writer) => sqlite::commit(writer, appends).await,
+            }
+        };
+        tokio::time::timeout(patience, written).await.unwrap_or_else(|_| Err(Unanswered::error()))
+    }
+}
+
 async fn run(
-    pool: Pool,
+    mut log: Log,
     mut waiting: mpsc::Receiver<(Append, oneshot::Sender<Outcome>)>,
     head: watch::Sender<i64>,
 ) {
@@ -162,7 +199,9 @@ async fn run(
             batch.push(next);
         }
         let (appends, answers): (Vec<Append>, Vec<_>) = batch.into_iter().unzip();
-        let outcomes = write(&pool, &appends).await;
+        let told = *head.borrow();
+        let outcomes = write(&mut log, &appends, told).await;
+        let shared = answers.len() > 1;
         let last = outcomes.iter().flatten().flatten().map(|event| event.position).max();
         if let Some(last) = last {
             head.send_modify(|position| *position = last.max(*position));
@@ -170,6 +209,10 @@ async fn run(
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // A caller that went away does not undo what was written.
             let _ = answer.send(outcome);
+        }
+        // Those who were answered together may have more: let them come before the next batch is closed.
+        if shared {
+            tokio::task::yield_now().await;
         }
     }
 }
@@ -181,8 +224,8 @@ pub(crate) fn size(append: &Append) -> usize {
 /// Writes a batch. When the database refuses what is in it, each append is tried alone, so that one that cannot be
 /// stored does not fail the others. When the database itself fails, all fail at once: trying each would take as many
 /// times as long.
-async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
-    match commit(pool, appends).await {
+async fn write(log: &mut Log, appends: &[Append], told: i64) -> Vec<Outcome> {
+    match log.commit(appends, told).await {
         Ok(outcomes) => outcomes,
         Err(error) if appends.len() > 1 && is_about_data(&error) => {
             tracing::warn!(%error, appends = appends.len(), "a batch was refused: writing its appends one by one");
@@ -191,7 +234,7 @@ async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
             for append in appends {
                 outcomes.push(match &fault {
                     Some(fault) => Err(Refusal::Failed(fault.clone())),
-                    None => match commit(pool, std::slice::from_ref(append)).await {
+                    None => match log.commit(std::slice::from_ref(append), told).await {
                         Ok(mut outcomes) => outcomes.pop().unwrap_or(Err(Refusal::Closed)),
                         Err(error) => {
                             let concerns_all = !is_about_data(&error);
@@ -212,38 +255,44 @@ async fn write(pool: &Pool, appends: &[Append]) -> Vec<Outcome> {
     }
 }
 
-async fn commit(pool: &Pool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
-    commit_within(pool, appends, ANSWER).await
-}
-
-/// Writes a batch, or says in bounded time that nobody knows whether it was written.
-pub(crate) async fn commit_within(
-    pool: &Pool,
-    appends: &[Append],
-    patience: Duration,
-) -> Result<Vec<Outcome>, sqlx::Error> {
-    let written = async {
-        match pool {
-            Pool::Postgres(db) => partitions::commit(db, appends).await,
-            Pool::Sqlite { writer, .. } => sqlite::commit(writer, appends).await,
-        }
-    };
-    tokio::time::timeout(patience, written).await.unwrap_or_else(|_| Err(Unanswered::error()))
+/// The end of the log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Head {
+    /// Position of the last event.
+    pub position: i64,
+    /// Its hash.
+    pub hash: Vec<u8>,
 }
 
 /// What the database says before anything is judged, read while the head is locked.
 #[derive(Debug, Default)]
 pub(crate) struct Before {
-    /// Position of the last event.
-    pub position: i64,
-    /// Its hash.
-    pub hash: Vec<u8>,
+    /// The end of the log.
+    pub head: Head,
     /// Present versions of the streams.
     pub versions: HashMap<Uuid, i64>,
     /// Holders of the keys to be taken or given back.
     pub claims: HashMap<(String, String), Uuid>,
     /// Commands done before.
     pub commands: HashMap<(String, String), Seen>,
+}
+
+impl Before {
+    /// What must be so if nothing speaks against any of these appends. `None` when one gives back a key or takes away a
+    /// link: that is done only while the head is held.
+    pub(crate) fn presumed(head: Head, appends: &[Append]) -> Option<Self> {
+        let mut presumed = Self { head, ..Self::default() };
+        for append in appends {
+            let gives_back = append.streams.iter().flat_map(|stream| &stream.claims).any(|claim| !claim.held);
+            if gives_back || append.links.iter().any(|named| !named.removed.is_empty()) {
+                return None;
+            }
+            for stream in &append.streams {
+                presumed.versions.entry(stream.stream_id).or_insert(stream.expected);
+            }
+        }
+        Some(presumed)
+    }
 }
 
 /// What is to be asked of the database first.
@@ -270,8 +319,8 @@ impl<'a> Questions<'a> {
 pub(crate) struct Plan<'a> {
     pub outcomes: Vec<Outcome>,
     pub events: Vec<Shared>,
-    pub position: i64,
-    pub hash: Vec<u8>,
+    /// The end of the log after it.
+    pub head: Head,
     pub commands: Vec<(&'a CommandKey, i64, i64)>,
     pub taken: BTreeMap<(&'static str, &'a str), (Kind, Uuid)>,
     pub released: BTreeSet<(&'static str, &'a str)>,
@@ -286,8 +335,7 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
     let mut plan = Plan {
         outcomes: Vec::with_capacity(appends.len()),
         events: Vec::new(),
-        position: before.position,
-        hash: std::mem::take(&mut before.hash),
+        head: std::mem::take(&mut before.head),
         commands: Vec::new(),
         taken: BTreeMap::new(),
         released: BTreeSet::new(),
@@ -300,14 +348,14 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             plan.outcomes.push(Err(refusal));
             continue;
         }
-        let first = plan.position + 1;
+        let first = plan.head.position + 1;
         let mut recorded = Vec::with_capacity(size(append));
         for stream in &append.streams {
             for event in &stream.events {
-                plan.position += 1;
-                let mut event = Recorded { position: plan.position, ..event.clone() };
-                event.hash = event.chained(&plan.hash);
-                plan.hash.clone_from(&event.hash);
+                plan.head.position += 1;
+                let mut event = Recorded { position: plan.head.position, ..event.clone() };
+                event.hash = event.chained(&plan.head.hash);
+                plan.head.hash.clone_from(&event.hash);
                 recorded.push(Arc::new(event));
             }
             before
@@ -329,9 +377,9 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             }
         }
         if let Some(key) = &append.command {
-            let seen = Seen { fingerprint: key.fingerprint.clone(), first, last: plan.position };
+            let seen = Seen { fingerprint: key.fingerprint.clone(), first, last: plan.head.position };
             before.commands.insert((key.actor.clone(), key.id.clone()), seen);
-            plan.commands.push((key, first, plan.position));
+            plan.commands.push((key, first, plan.head.position));
         }
         for row in &append.rows {
             rows.entry(row.table.name)

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use crate::{
     append::{Append, Outcome, size},
-    postgres,
+    postgres::Log,
 };
 
 /// Positions of the first partition. The next ones are at least as large as the one before.
@@ -96,17 +96,22 @@ fn is_missing(error: &sqlx::Error) -> bool {
 }
 
 /// Writes a batch. Where no partition was made ahead for it, one is made now.
-pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
+pub(crate) async fn commit(
+    log: &mut Log,
+    appends: &[Append],
+    told: i64,
+) -> Result<Vec<Outcome>, sqlx::Error> {
     let events: usize = appends.iter().map(size).sum();
     for _ in 0..TRIES {
-        match postgres::commit(db, appends).await {
+        match log.commit(appends, told).await {
             Err(error) if is_missing(&error) => {
-                let head: i64 =
-                    sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
-                ensure(db, head + i64::try_from(events).unwrap_or(FIRST)).await?;
+                let head: i64 = sqlx::query_scalar("select position from log_head where id = 1")
+                    .fetch_one(log.pool())
+                    .await?;
+                ensure(log.pool(), head + i64::try_from(events).unwrap_or(FIRST)).await?;
             }
             written => return written,
         }
     }
-    postgres::commit(db, appends).await
+    log.commit(appends, told).await
 }

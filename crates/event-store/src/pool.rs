@@ -29,6 +29,8 @@ pub(crate) const WAIT_FOR_CONNECTION: Duration = Duration::from_secs(10);
 /// How long the client of an open transaction may be silent, in seconds, and what PostgreSQL calls that.
 const SILENT: u32 = 60;
 const SILENCE: &str = "idle_in_transaction_session_timeout";
+/// How long an idle connection is trusted.
+pub(crate) const TRUSTED: Duration = Duration::from_secs(1);
 const POSTGRES_CONNECTIONS: u32 = 20;
 const SQLITE_READERS: u32 = 8;
 const STATEMENT_CACHE: usize = 500;
@@ -40,12 +42,8 @@ impl Pool {
     /// When it cannot be reached or migrated, or was made by a newer version.
     pub async fn open(url: &str) -> Result<Self, Error> {
         let pool = if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let options = PgPoolOptions::new()
-                .max_connections(POSTGRES_CONNECTIONS)
-                .acquire_timeout(WAIT_FOR_CONNECTION)
-                .after_connect(|connection, _| Box::pin(let_go(connection)));
             Self::Postgres(
-                options
+                postgres_pool(POSTGRES_CONNECTIONS)
                     .connect_with(
                         url.parse::<sqlx::postgres::PgConnectOptions>()?
                             .statement_cache_capacity(STATEMENT_CACHE),
@@ -111,8 +109,22 @@ impl Pool {
 }
 
 /// Lets the server end a transaction whose client fell silent: it may hold the head of the log, for which all wait.
-async fn let_go(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+pub(crate) async fn let_go(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     connection.execute(AssertSqlSafe(format!("set {SILENCE} = '{SILENT}s'"))).await.map(drop)
+}
+
+/// A pool that asks a connection whether it still works only when it was idle for a while: to ask is a round trip.
+fn postgres_pool(connections: u32) -> PgPoolOptions {
+    let options = PgPoolOptions::new().max_connections(connections).acquire_timeout(WAIT_FOR_CONNECTION);
+    let options = options.after_connect(|connection, _| Box::pin(let_go(connection)));
+    options.test_before_acquire(false).before_acquire(|connection, about| {
+        Box::pin(async move {
+            if about.idle_for > TRUSTED {
+                connection.ping().await?;
+            }
+            Ok(true)
+        })
+    })
 }
 
 /// Whether a connection can be used again. A full disk makes SQLite end a transaction by itself; sqlx takes it for open

@@ -1,17 +1,25 @@
-//! The log's writes on PostgreSQL: arrays in, one statement a table.
-use sqlx::{AssertSqlSafe, PgPool, Postgres, Transaction};
+//! The log's writes on PostgreSQL: arrays in, everything in one statement.
+use std::time::Instant;
+
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query,
+};
 use uuid::Uuid;
 use zhixing_domain::Kind;
 
 use crate::{
-    append::{Append, Before, Outcome, Plan, Questions, Seen, plan},
-    event::Shared,
+    append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
+    event::COLUMNS,
+    pool::{TRUSTED, WAIT_FOR_CONNECTION, let_go},
 };
 
-/// The channel on which every process on this database hears of new positions; the payload is the schema's name.
+/// The channel on which every process on this database hears of new positions; the payload is the schema's name and the
+/// position.
 pub(crate) const CHANNEL: &str = "zhixing_log";
 
-const HEAD: &str = "select position, hash from log_head where id = 1 for update";
+// Asked by a statement of its own: what is read after it is what the last holder of the head left.
+const HOLD: &str = "begin; select from log_head where id = 1 for update";
+const HEAD: &str = "select position, hash from log_head where id = 1";
 // A scalar subquery per stream: the planner always answers it from the index, even on a fresh table.
 const VERSIONS: &str = "select s.id, coalesce((select version from events e where e.stream_id = s.id \
      order by version desc limit 1), 0) from unnest($1::uuid[]) as s(id)";
@@ -19,67 +27,164 @@ const CLAIMS: &str = "select c.scope, c.key, c.stream_id from unnest($1::text[],
      join claims c on c.scope = k.scope and c.key = k.key";
 const COMMANDS: &str = "select c.actor, c.command_id, c.fingerprint, c.first_position, c.last_position \
      from unnest($1::text[], $2::text[]) as k(actor, id) join commands c on c.actor = k.actor and c.command_id = k.id";
-const EVENTS: &str = "insert into events (position, kind, stream_id, version, id, type, schema_version, data, actor, \
-     actor_unit, method, region_code, status_from, status_to, correlation_id, causation_id, command_id, happened_at, \
-     recorded_at, hash) select * from unnest($1::bigint[], $2::text[], $3::uuid[], $4::bigint[], $5::uuid[], $6::text[], \
-     $7::int[], $8::text[], $9::text[], $10::uuid[], $11::text[], $12::text[], $13::text[], $14::text[], $15::uuid[], \
-     $16::uuid[], $17::text[], $18::timestamptz[], $19::timestamptz[], $20::bytea[])";
-const TAKE: &str = "insert into claims (scope, key, kind, stream_id) \
-     select * from unnest($1::text[], $2::text[], $3::text[], $4::uuid[])";
 const RELEASE: &str = "delete from claims c using unnest($1::text[], $2::text[]) as k(scope, key) \
      where c.scope = k.scope and c.key = k.key";
-const REMEMBER: &str = "insert into commands (actor, command_id, fingerprint, first_position, last_position) \
-     select * from unnest($1::text[], $2::text[], $3::bytea[], $4::bigint[], $5::bigint[])";
 const UNLINK: &str = "delete from links l using unnest($1::uuid[], $2::text[], $3::uuid[]) as k(target, relation, source) \
      where l.target_id = k.target and l.relation = k.relation and l.source_id = k.source";
+
+// The parts of the one statement that writes. Each has its own numbers, bound also when the part is left out. Whoever
+// waits here for another holder of the head finds the position changed and writes nothing.
+const MOVE: &str = "with moved as (update log_head set position = $1, hash = $2 \
+     where id = 1 and position = $3 and hash = $4 and not exists (select from unnest($5::uuid[], $6::bigint[]) \
+     as s(id, version) where s.version <> coalesce((select version from events e where e.stream_id = s.id \
+     order by version desc limit 1), 0))";
+const STILL_FREE: &str = " and not exists (select from unnest($28::text[], $29::text[]) as k(scope, key) \
+     join claims c on c.scope = k.scope and c.key = k.key)";
+const STILL_NEW: &str = " and not exists (select from unnest($32::text[], $33::text[]) as k(actor, id) \
+     join commands c on c.actor = k.actor and c.command_id = k.id)";
+const EVENTS: &str = " select * from unnest($8::bigint[], $9::text[], $10::uuid[], $11::bigint[], $12::uuid[], $13::text[], \
+     $14::int[], $15::text[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[], \
+     $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::bytea[])";
+const TAKE: &str = "insert into claims (scope, key, kind, stream_id) \
+     select * from unnest($28::text[], $29::text[], $30::text[], $31::uuid[])";
+const REMEMBER: &str = "insert into commands (actor, command_id, fingerprint, first_position, last_position) \
+     select * from unnest($32::text[], $33::text[], $34::bytea[], $35::bigint[], $36::bigint[])";
 const LINK: &str = "insert into links (target_id, relation, source_id, source_kind) \
-     select * from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[]) on conflict do nothing";
+     select * from unnest($37::uuid[], $38::text[], $39::uuid[], $40::text[])";
+/// Numbers of the parameters that every writing statement has; rows of views follow.
+const FIXED: usize = 40;
+/// What every part asks: a part that writes although the head did not move would break the log.
+const MOVED: &str = "exists (select from moved)";
 // The notification leaves with the commit: whoever hears it can read the events.
-const ADVANCE: &str = "with moved as (update log_head set position = $1, hash = $2 where id = 1) \
-     select pg_notify($3, current_schema())";
+const TELL: &str = " select pg_notify($7, current_schema() || ' ' || $1) from moved";
 
-type Tx<'t> = Transaction<'t, Postgres>;
+/// The log's only way to the database: a connection of its own, and the end of the log as this process left it.
+#[derive(Debug)]
+pub(crate) struct Log {
+    /// The other connections of this process; closed when it ends.
+    pool: PgPool,
+    own: Option<PgConnection>,
+    used: Instant,
+    known: Option<Head>,
+}
 
-pub(crate) async fn commit(db: &PgPool, appends: &[Append]) -> Result<Vec<Outcome>, sqlx::Error> {
-    let mut tx = db.begin().await?;
+impl Log {
+    pub(crate) fn of(pool: PgPool) -> Self {
+        Self { pool, own: None, used: Instant::now(), known: None }
+    }
+
+    /// Other connections to the same database.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+
+    /// Writes what can be written of a batch. While nobody else writes, one statement does it all: it presumes that no
+    /// append is refused, and writes nothing when the database knows better. Then the head is held and asked first.
+    /// `told` is the last position that this process was told of.
+    pub(crate) async fn commit(
+        &mut self,
+        appends: &[Append],
+        told: i64,
+    ) -> Result<Vec<Outcome>, sqlx::Error> {
+        let mut connection = self.connection().await?;
+        let known = self.known.take().filter(|head| head.position >= told);
+        let written = write(&mut connection, known, appends).await;
+        // A connection on which more failed than a statement is not used again.
+        if written.as_ref().err().is_none_or(|error| error.as_database_error().is_some()) {
+            self.own = Some(connection);
+            self.used = Instant::now();
+        }
+        let plan = written?;
+        self.known = Some(plan.head);
+        Ok(plan.outcomes)
+    }
+
+    async fn connection(&mut self) -> Result<PgConnection, sqlx::Error> {
+        let own = self.own.take();
+        if self.pool.is_closed() {
+            return Err(sqlx::Error::PoolClosed);
+        }
+        if let Some(mut own) = own
+            && (self.used.elapsed() < TRUSTED || own.ping().await.is_ok())
+        {
+            return Ok(own);
+        }
+        let options = self.pool.connect_options();
+        let connecting = async {
+            let mut own = PgConnection::connect_with(&options).await?;
+            let_go(&mut own).await?;
+            Ok(own)
+        };
+        let connected = tokio::time::timeout(WAIT_FOR_CONNECTION, connecting).await;
+        connected.map_err(|_| sqlx::Error::PoolTimedOut)?
+    }
+}
+
+async fn write<'a>(
+    connection: &mut PgConnection,
+    known: Option<Head>,
+    appends: &'a [Append],
+) -> Result<Plan<'a>, sqlx::Error> {
+    if let Some(head) = known
+        && let Some(plan) = presuming(connection, head, appends).await?
+    {
+        return Ok(plan);
+    }
+    holding(connection, appends).await
+}
+
+/// Writes a batch without asking; `None` when that cannot be done or the database has something against it.
+async fn presuming<'a>(
+    connection: &mut PgConnection,
+    head: Head,
+    appends: &'a [Append],
+) -> Result<Option<Plan<'a>>, sqlx::Error> {
+    let Some(before) = Before::presumed(head, appends) else { return Ok(None) };
+    let (former, versions) = (before.head.clone(), before.versions.clone().into_iter().unzip());
+    let plan = plan(before, appends);
+    if plan.outcomes.iter().any(Result::is_err) {
+        return Ok(None);
+    }
+    let sql = writing(&plan);
+    let moved = bound(&sql, &former, versions, &plan).fetch_optional(connection).await?;
+    Ok(moved.map(|_| plan))
+}
+
+/// Writes a batch while the head is held: what is asked then stays true.
+async fn holding<'a>(connection: &mut PgConnection, appends: &'a [Append]) -> Result<Plan<'a>, sqlx::Error> {
+    let mut tx = connection.begin_with(HOLD).await?;
     let before = ask(&mut tx, &Questions::of(appends)).await?;
+    let former = before.head.clone();
     let plan = plan(before, appends);
     if plan.events.is_empty() {
         tx.rollback().await?;
-        return Ok(plan.outcomes);
+        return Ok(plan);
     }
-    insert_events(&mut tx, &plan.events).await?;
-    keep_books(&mut tx, &plan).await?;
-    for (table, rows) in &plan.rows {
-        sqlx::query(AssertSqlSafe(upsert(table.name, table.columns, None)))
-            .bind(rows)
-            .execute(&mut *tx)
-            .await?;
-    }
-    relink(&mut tx, &plan).await?;
-    sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).bind(CHANNEL).execute(&mut *tx).await?;
+    take_away(&mut tx, &plan).await?;
+    let sql = writing(&plan);
+    bound(&sql, &former, Default::default(), &plan).fetch_one(&mut *tx).await?;
     tx.commit().await?;
-    Ok(plan.outcomes)
+    Ok(plan)
 }
 
-async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
-    let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
-    let mut before = Before { position, hash, ..Before::default() };
+async fn ask(db: &mut PgConnection, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
+    let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
+    let mut before = Before { head: Head { position, hash }, ..Before::default() };
     let versions: Vec<(Uuid, i64)> =
-        sqlx::query_as(VERSIONS).bind(&questions.streams).fetch_all(&mut **tx).await?;
+        sqlx::query_as(VERSIONS).bind(&questions.streams).fetch_all(&mut *db).await?;
     before.versions.extend(versions);
     if !questions.claims.is_empty() {
         let (scopes, keys): (Vec<&str>, Vec<&str>) =
             questions.claims.iter().map(|claim| (claim.scope, claim.key.as_str())).unzip();
         let rows: Vec<(String, String, Uuid)> =
-            sqlx::query_as(CLAIMS).bind(scopes).bind(keys).fetch_all(&mut **tx).await?;
+            sqlx::query_as(CLAIMS).bind(scopes).bind(keys).fetch_all(&mut *db).await?;
         before.claims.extend(rows.into_iter().map(|(scope, key, holder)| ((scope, key), holder)));
     }
     if !questions.commands.is_empty() {
         let (actors, ids): (Vec<&str>, Vec<&str>) =
             questions.commands.iter().map(|key| (key.actor.as_str(), key.id.as_str())).unzip();
         let rows: Vec<(String, String, Vec<u8>, i64, i64)> =
-            sqlx::query_as(COMMANDS).bind(actors).bind(ids).fetch_all(&mut **tx).await?;
+            sqlx::query_as(COMMANDS).bind(actors).bind(ids).fetch_all(&mut *db).await?;
         before.commands.extend(
             rows.into_iter().map(|(actor, id, fingerprint, first, last)| {
                 ((actor, id), Seen { fingerprint, first, last })
@@ -89,89 +194,122 @@ async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx:
     Ok(before)
 }
 
-async fn insert_events(tx: &mut Tx<'_>, events: &[Shared]) -> Result<(), sqlx::Error> {
-    macro_rules! column {
-        (|$event:ident| $value:expr) => {
-            events.iter().map(|$event| $value).collect::<Vec<_>>()
-        };
-    }
-    sqlx::query(EVENTS)
-        .bind(column!(|e| e.position))
-        .bind(column!(|e| e.kind.as_str()))
-        .bind(column!(|e| e.stream_id))
-        .bind(column!(|e| e.version))
-        .bind(column!(|e| e.id))
-        .bind(column!(|e| e.r#type.as_str()))
-        .bind(column!(|e| e.schema_version))
-        .bind(column!(|e| e.data.as_str()))
-        .bind(column!(|e| e.actor.as_str()))
-        .bind(column!(|e| e.actor_unit))
-        .bind(column!(|e| e.method.as_str()))
-        .bind(column!(|e| e.region_code.as_ref().map(zhixing_domain::RegionCode::as_str)))
-        .bind(column!(|e| e.status_from.as_deref()))
-        .bind(column!(|e| e.status_to.as_deref()))
-        .bind(column!(|e| e.correlation_id))
-        .bind(column!(|e| e.causation_id))
-        .bind(column!(|e| e.command_id.as_deref()))
-        .bind(column!(|e| e.happened_at))
-        .bind(column!(|e| e.recorded_at))
-        .bind(column!(|e| e.hash.as_slice()))
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
-}
-
-/// Claims and command ids.
-async fn keep_books(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+/// Deletes claims and links. Only done while the head is held: a statement that waits for the head would not see rows that
+/// came meanwhile.
+async fn take_away(db: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
     if !plan.released.is_empty() {
         let (scopes, keys): (Vec<&str>, Vec<&str>) = plan.released.iter().copied().unzip();
-        sqlx::query(RELEASE).bind(scopes).bind(keys).execute(&mut **tx).await?;
+        sqlx::query(RELEASE).bind(scopes).bind(keys).execute(&mut *db).await?;
     }
-    if !plan.taken.is_empty() {
-        let (scopes, keys): (Vec<&str>, Vec<&str>) = plan.taken.keys().copied().unzip();
-        let (kinds, streams): (Vec<&str>, Vec<Uuid>) =
-            plan.taken.values().map(|(kind, id)| (kind.as_str(), *id)).unzip();
-        sqlx::query(TAKE).bind(scopes).bind(keys).bind(kinds).bind(streams).execute(&mut **tx).await?;
-    }
-    if !plan.commands.is_empty() {
-        let keys = || plan.commands.iter();
-        sqlx::query(REMEMBER)
-            .bind(keys().map(|(key, ..)| key.actor.as_str()).collect::<Vec<_>>())
-            .bind(keys().map(|(key, ..)| key.id.as_str()).collect::<Vec<_>>())
-            .bind(keys().map(|(key, ..)| key.fingerprint.as_slice()).collect::<Vec<_>>())
-            .bind(keys().map(|(_, first, _)| *first).collect::<Vec<_>>())
-            .bind(keys().map(|(.., last)| *last).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
+    let removed = || plan.links.iter().filter(|(_, kind)| kind.is_none()).map(|(key, _)| key);
+    if removed().next().is_some() {
+        let unlink = sqlx::query(UNLINK)
+            .bind(removed().map(|(_, link)| link.target_id).collect::<Vec<_>>())
+            .bind(removed().map(|(_, link)| link.relation).collect::<Vec<_>>())
+            .bind(removed().map(|(source, _)| *source).collect::<Vec<_>>());
+        unlink.execute(&mut *db).await?;
     }
     Ok(())
 }
 
-async fn relink(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
-    let of = |named: bool| plan.links.iter().filter(move |(_, kind)| kind.is_some() == named);
-    let targets = |named| of(named).map(|((_, link), _)| link.target_id).collect::<Vec<_>>();
-    let relations = |named| of(named).map(|((_, link), _)| link.relation).collect::<Vec<_>>();
-    let sources = |named| of(named).map(|((source, _), _)| *source).collect::<Vec<_>>();
-    if of(false).next().is_some() {
-        let unlink = sqlx::query(UNLINK).bind(targets(false)).bind(relations(false)).bind(sources(false));
-        unlink.execute(&mut **tx).await?;
+/// The statement that writes a batch: its parts depend on what there is to write.
+fn writing(plan: &Plan<'_>) -> String {
+    let takes = !plan.taken.is_empty();
+    let remembers = !plan.commands.is_empty();
+    let links = plan.links.values().any(Option::is_some);
+    let part = |wanted: bool, name: &str, insert: &str| {
+        if wanted { format!(", {name} as ({insert})") } else { String::new() }
+    };
+    let mut parts = vec![
+        MOVE.to_owned(),
+        if takes { STILL_FREE } else { "" }.to_owned(),
+        if remembers { STILL_NEW } else { "" }.to_owned(),
+        " returning 1)".to_owned(),
+        part(true, "logged", &format!("insert into events ({COLUMNS}){EVENTS} where {MOVED}")),
+        part(takes, "taken", &format!("{TAKE} where {MOVED}")),
+        part(remembers, "remembered", &format!("{REMEMBER} where {MOVED}")),
+        part(links, "linked", &format!("{LINK} where {MOVED} on conflict do nothing")),
+    ];
+    parts.extend((FIXED + 1..).zip(&plan.rows).map(|(number, (table, _))| {
+        let rows = format!("json_populate_recordset(null::{}, ${number}::json) where {MOVED}", table.name);
+        part(true, &format!("new_{}", table.name), &upsert_from(&rows, table.name, table.columns, None))
+    }));
+    parts.push(TELL.to_owned());
+    parts.concat()
+}
+
+/// Its values, in the order of their numbers.
+fn bound<'q>(
+    sql: &str,
+    former: &Head,
+    (streams, versions): (Vec<Uuid>, Vec<i64>),
+    plan: &Plan<'_>,
+) -> Query<'q, Postgres, PgArguments> {
+    macro_rules! column {
+        ($items:expr, |$item:pat_param| $value:expr) => {
+            $items.map(|$item| $value).collect::<Vec<_>>()
+        };
     }
-    if of(true).next().is_some() {
-        let kinds: Vec<&str> = of(true).filter_map(|(_, kind)| kind.map(Kind::as_str)).collect();
-        let link =
-            sqlx::query(LINK).bind(targets(true)).bind(relations(true)).bind(sources(true)).bind(kinds);
-        link.execute(&mut **tx).await?;
-    }
-    Ok(())
+    let query = sqlx::query(AssertSqlSafe(sql.to_owned()))
+        .bind(plan.head.position)
+        .bind(&plan.head.hash)
+        .bind(former.position)
+        .bind(&former.hash)
+        .bind(streams)
+        .bind(versions)
+        .bind(CHANNEL);
+    let events = || plan.events.iter();
+    let query = query
+        .bind(column!(events(), |e| e.position))
+        .bind(column!(events(), |e| e.kind.as_str()))
+        .bind(column!(events(), |e| e.stream_id))
+        .bind(column!(events(), |e| e.version))
+        .bind(column!(events(), |e| e.id))
+        .bind(column!(events(), |e| e.r#type.as_str()))
+        .bind(column!(events(), |e| e.schema_version))
+        .bind(column!(events(), |e| e.data.as_str()))
+        .bind(column!(events(), |e| e.actor.as_str()))
+        .bind(column!(events(), |e| e.actor_unit))
+        .bind(column!(events(), |e| e.method.as_str()))
+        .bind(column!(events(), |e| e.region_code.as_ref().map(zhixing_domain::RegionCode::as_str)))
+        .bind(column!(events(), |e| e.status_from.as_deref()))
+        .bind(column!(events(), |e| e.status_to.as_deref()))
+        .bind(column!(events(), |e| e.correlation_id))
+        .bind(column!(events(), |e| e.causation_id))
+        .bind(column!(events(), |e| e.command_id.as_deref()))
+        .bind(column!(events(), |e| e.happened_at))
+        .bind(column!(events(), |e| e.recorded_at))
+        .bind(column!(events(), |e| e.hash.as_slice()));
+    let (taken, commands) = (|| plan.taken.iter(), || plan.commands.iter());
+    let links = || plan.links.iter().filter_map(|((source, link), kind)| Some((source, link, (*kind)?)));
+    let query = query
+        .bind(column!(taken(), |((scope, _), _)| *scope))
+        .bind(column!(taken(), |((_, key), _)| *key))
+        .bind(column!(taken(), |(_, (kind, _))| kind.as_str()))
+        .bind(column!(taken(), |(_, (_, stream))| *stream))
+        .bind(column!(commands(), |(key, ..)| key.actor.as_str()))
+        .bind(column!(commands(), |(key, ..)| key.id.as_str()))
+        .bind(column!(commands(), |(key, ..)| key.fingerprint.as_slice()))
+        .bind(column!(commands(), |(_, first, _)| *first))
+        .bind(column!(commands(), |(.., last)| *last))
+        .bind(column!(links(), |(_, link, _)| link.target_id))
+        .bind(column!(links(), |(_, link, _)| link.relation))
+        .bind(column!(links(), |(source, ..)| *source))
+        .bind(column!(links(), |(.., kind)| Kind::as_str(kind)));
+    plan.rows.iter().fold(query, |query, (_, rows)| query.bind(rows))
 }
 
 /// Rows come as one JSON array; PostgreSQL gives each value the type of its column. A row that is there is replaced, or
 /// the column `adds` is added to.
 pub(crate) fn upsert(name: &str, columns: &[&str], adds: Option<&str>) -> String {
+    upsert_from(&format!("json_populate_recordset(null::{name}, $1::json)"), name, columns, adds)
+}
+
+fn upsert_from(rows: &str, name: &str, columns: &[&str], adds: Option<&str>) -> String {
     let updates = updates(name, columns, adds);
     let columns = columns.join(", ");
     format!(
-        "insert into {name} ({columns}) select {columns} from json_populate_recordset(null::{name}, $1::json) \
+        "insert into {name} ({columns}) select {columns} from {rows} \
          on conflict (id) do update set {updates}"
     )
 }

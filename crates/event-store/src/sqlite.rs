@@ -1,11 +1,12 @@
-//! The log's writes on SQLite: events row by row, everything else as JSON, one statement a table.
+//! The log's writes on SQLite: events in rows of values, everything else as JSON, one statement a table.
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Sqlite, SqlitePool, Transaction};
 use uuid::Uuid;
 use zhixing_domain::Kind;
 
 use crate::{
-    append::{Append, Before, Outcome, Plan, Questions, Seen, plan},
+    append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
+    event::COLUMNS,
     postgres::updates,
 };
 
@@ -17,9 +18,8 @@ const CLAIMS: &str = "select c.scope, c.key, c.stream_id from json_each($1) k \
      cross join claims c on c.scope = k.value->>0 and c.key = k.value->>1";
 const COMMANDS: &str = "select c.actor, c.command_id, c.fingerprint, c.first_position, c.last_position \
      from json_each($1) k cross join commands c on c.actor = k.value->>0 and c.command_id = k.value->>1";
-const EVENT: &str = "insert into events (position, kind, stream_id, version, id, type, schema_version, data, actor, \
-     actor_unit, method, region_code, status_from, status_to, correlation_id, causation_id, command_id, happened_at, \
-     recorded_at, hash) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)";
+/// Events of one statement: each statement is a message to the thread of the connection and back.
+const AT_ONCE: usize = 16;
 const TAKE: &str = "insert into claims (scope, key, kind, stream_id) \
      select k.value->>0, k.value->>1, k.value->>2, unhex(k.value->>3) from json_each($1) k";
 const RELEASE: &str =
@@ -53,7 +53,7 @@ pub(crate) async fn commit(db: &SqlitePool, appends: &[Append]) -> Result<Vec<Ou
             .await?;
     }
     relink(&mut tx, &plan).await?;
-    sqlx::query(ADVANCE).bind(plan.position).bind(&plan.hash).execute(&mut *tx).await?;
+    sqlx::query(ADVANCE).bind(plan.head.position).bind(&plan.head.hash).execute(&mut *tx).await?;
     tx.commit().await?;
     Ok(plan.outcomes)
 }
@@ -65,7 +65,7 @@ fn hex(id: Uuid) -> String {
 
 async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
     let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
-    let mut before = Before { position, hash, ..Before::default() };
+    let mut before = Before { head: Head { position, hash }, ..Before::default() };
     let streams: Value = questions.streams.iter().map(|id| hex(*id)).collect();
     let versions: Vec<(Uuid, i64)> =
         sqlx::query_as(VERSIONS).bind(streams.to_string()).fetch_all(&mut **tx).await?;
@@ -90,30 +90,36 @@ async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx:
 }
 
 async fn insert_events(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
-    for e in &plan.events {
-        sqlx::query(EVENT)
-            .bind(e.position)
-            .bind(e.kind)
-            .bind(e.stream_id)
-            .bind(e.version)
-            .bind(e.id)
-            .bind(&e.r#type)
-            .bind(e.schema_version)
-            .bind(&e.data)
-            .bind(&e.actor)
-            .bind(e.actor_unit)
-            .bind(&e.method)
-            .bind(e.region_code)
-            .bind(&e.status_from)
-            .bind(&e.status_to)
-            .bind(e.correlation_id)
-            .bind(e.causation_id)
-            .bind(&e.command_id)
-            .bind(e.happened_at)
-            .bind(e.recorded_at)
-            .bind(&e.hash)
-            .execute(&mut **tx)
-            .await?;
+    // Two texts only, so that both stay prepared.
+    let (many, single) = plan.events.split_at(plan.events.len() / AT_ONCE * AT_ONCE);
+    for events in many.chunks(AT_ONCE).chain(single.chunks(1)) {
+        let row = format!("({})", ["?"; 20].join(", "));
+        let sql = format!("insert into events ({COLUMNS}) values {}", vec![row; events.len()].join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(sql));
+        for e in events {
+            query = query
+                .bind(e.position)
+                .bind(e.kind)
+                .bind(e.stream_id)
+                .bind(e.version)
+                .bind(e.id)
+                .bind(&e.r#type)
+                .bind(e.schema_version)
+                .bind(&e.data)
+                .bind(&e.actor)
+                .bind(e.actor_unit)
+                .bind(&e.method)
+                .bind(e.region_code)
+                .bind(&e.status_from)
+                .bind(&e.status_to)
+                .bind(e.correlation_id)
+                .bind(e.causation_id)
+                .bind(&e.command_id)
+                .bind(e.happened_at)
+                .bind(e.recorded_at)
+                .bind(&e.hash);
+        }
+        query.execute(&mut **tx).await?;
     }
     Ok(())
 }

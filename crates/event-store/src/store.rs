@@ -87,7 +87,8 @@ impl std::fmt::Debug for EventStore {
 
 /// Aggregates kept ready to decide.
 const CACHED: usize = 20_000;
-const TURNS: usize = 256;
+/// Many more than commands at work, so that two on different objects hardly ever wait for each other.
+const TURNS: usize = 4_096;
 /// How often a command is decided anew because a rival of another process came first.
 const TRIES: usize = 20;
 /// Events behind a snapshot, or the beginning, after which a new one is kept.
@@ -255,22 +256,24 @@ impl EventStore {
     /// # Errors
     /// When the database fails or an event cannot be read.
     pub async fn state<V: View>(&self, id: Id<V::Of>) -> Result<V::Of, Error> {
-        Ok(self.load::<V>(id).await?.state)
+        Ok(self.load::<V>(id).await?.0.state.clone())
     }
 
-    pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<Loaded<V>, Error> {
+    /// The aggregate, and whether it came from the cache, so that it may be out of date.
+    pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<(Arc<Loaded<V>>, bool), Error> {
         let cached = self.cache().get(&id.uuid()).cloned();
-        if let Some(loaded) = cached.as_deref().and_then(|loaded| loaded.downcast_ref::<Loaded<V>>()) {
-            return Ok(loaded.clone());
+        if let Some(loaded) = cached.and_then(|loaded| loaded.downcast::<Loaded<V>>().ok()) {
+            return Ok((loaded, true));
         }
         let loaded = match self.load_snapshot::<V>(id).await? {
             Some(loaded) => loaded,
             None => self.fold::<V>(id, None).await?,
         };
+        let loaded = Arc::new(loaded);
         if loaded.version > 0 {
-            self.remember::<V>(id.uuid(), Loaded { cached: true, ..loaded.clone() });
+            self.remember(id.uuid(), loaded.clone());
         }
-        Ok(loaded)
+        Ok((loaded, false))
     }
 
     /// The aggregate from its snapshot, the events since and its view row; `None` without a snapshot of this release.
@@ -281,7 +284,7 @@ impl EventStore {
         });
         let Some((version, state)) = found else { return Ok(None) };
         let Ok(state) = serde_json::from_str::<V::Of>(&state) else { return Ok(None) };
-        let mut loaded = Loaded::<V> { version, state, row: None, cached: false };
+        let mut loaded = Loaded::<V> { version, state, row: None };
         loop {
             let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
             for event in &page {
@@ -350,8 +353,9 @@ impl EventStore {
         }
     }
 
-    pub(crate) fn remember<V: View>(&self, id: Uuid, loaded: Loaded<V>) {
-        self.cache().put(id, Arc::new(loaded));
+    /// Keeps a [`Loaded`] for the next command.
+    pub(crate) fn remember(&self, id: Uuid, loaded: Arc<dyn Any + Send + Sync>) {
+        self.cache().put(id, loaded);
     }
     /// Every view, as the store was told of it.
     pub(crate) fn catalogue(&self) -> &[Known] {
@@ -369,7 +373,8 @@ impl EventStore {
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn turn(&self, id: Uuid) -> &tokio::sync::Mutex<()> {
-        &self.0.turns[usize::from(id.as_bytes()[15]) % TURNS]
+        // The last bytes of an id are random.
+        &self.0.turns[usize::from(u16::from_be_bytes([id.as_bytes()[14], id.as_bytes()[15]])) % TURNS]
     }
 
     /// Whether a work decided on a cached state that another process has moved on from.

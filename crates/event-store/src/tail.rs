@@ -135,11 +135,20 @@ async fn heard(db: &sqlx::PgPool, head: &watch::Sender<i64>) -> Result<(), sqlx:
     let mut listener = sqlx::postgres::PgListener::connect_with(db).await?;
     listener.listen(postgres::CHANNEL).await?;
     while !head.is_closed() {
-        // A lost connection may have lost notifications: the head is read again in any case.
-        let position: i64 =
-            sqlx::query_scalar("select position from log_head where id = 1").fetch_one(db).await?;
+        // A lost connection may have lost notifications: the head is read, at the beginning and after each loss.
+        let (position, schema): (i64, String) =
+            sqlx::query_as("select position, current_schema()::text from log_head where id = 1")
+                .fetch_one(db)
+                .await?;
         advance(head, position);
-        listener.try_recv().await?;
+        while let Some(told) = listener.try_recv().await? {
+            // Logs in other schemas of this database use the same channel.
+            let position =
+                told.payload().strip_prefix(&schema).and_then(|rest| rest.trim_start().parse().ok());
+            if let Some(position) = position {
+                advance(head, position);
+            }
+        }
     }
     Ok(())
 }

@@ -21,13 +21,11 @@ pub(crate) struct Loaded<V: View> {
     pub version: i64,
     pub state: V::Of,
     pub row: Option<V>,
-    /// Whether it came from the cache, so that it may be out of date.
-    pub cached: bool,
 }
 
 impl<V: View> Loaded<V> {
     pub(crate) fn new() -> Self {
-        Self { version: 0, state: V::Of::default(), row: None, cached: false }
+        Self { version: 0, state: V::Of::default(), row: None }
     }
 
     pub(crate) fn apply(&mut self, event: &<V::Of as Aggregate>::Event, meta: &Meta<V::Of>) {
@@ -47,8 +45,8 @@ struct Changed {
     links_after: Vec<Link>,
     fact: Option<zhixing_domain::Fact>,
     cached: bool,
-    loaded: Box<dyn Any + Send + Sync>,
-    remember: fn(&EventStore, Uuid, &(dyn Any + Send + Sync)),
+    /// A [`Loaded`], as it is after the events.
+    loaded: Arc<dyn Any + Send + Sync>,
 }
 
 /// Commands on their way: nothing is written before [`Work::commit`].
@@ -124,7 +122,7 @@ impl<'s> Work<'s> {
             changed.links_after = row.links();
             changed.fact = Some(row.fact());
         }
-        changed.loaded = Box::new(loaded);
+        changed.loaded = Arc::new(loaded);
         Ok(row)
     }
 
@@ -133,7 +131,7 @@ impl<'s> Work<'s> {
         if let Some(at) = self.index.get(&id.uuid()) {
             return Ok(*at);
         }
-        let loaded = self.store.load::<V>(id).await?;
+        let (loaded, cached) = self.store.load::<V>(id).await?;
         let links = loaded.row.as_ref().map(View::links).unwrap_or_default();
         self.changed.push(Changed {
             extension: Extension {
@@ -148,13 +146,8 @@ impl<'s> Work<'s> {
             links_after: links.clone(),
             links_before: links,
             fact: None,
-            cached: loaded.cached,
-            loaded: Box::new(loaded),
-            remember: |store, id, loaded| {
-                if let Some(loaded) = loaded.downcast_ref::<Loaded<V>>() {
-                    store.remember::<V>(id, Loaded { cached: true, ..loaded.clone() });
-                }
-            },
+            cached,
+            loaded,
         });
         self.index.insert(id.uuid(), self.changed.len() - 1);
         Ok(self.changed.len() - 1)
@@ -265,9 +258,7 @@ impl<'s> Work<'s> {
         let mut append = Append { command, ..Append::default() };
         let mut remember = Vec::with_capacity(self.changed.len());
         for changed in self.changed.into_iter().filter(|changed| !changed.extension.events.is_empty()) {
-            let Changed {
-                extension, rows, row, kind, links_before, links_after, loaded, remember: keep, ..
-            } = changed;
+            let Changed { extension, rows, row, kind, links_before, links_after, loaded, .. } = changed;
             let without = |links: &[Link], others: &[Link]| -> Vec<Link> {
                 links.iter().filter(|link| !others.contains(link)).copied().collect()
             };
@@ -281,7 +272,7 @@ impl<'s> Work<'s> {
                     added,
                 });
             }
-            remember.push((extension.stream_id, loaded, keep));
+            remember.push((extension.stream_id, loaded));
             append.rows.extend(rows);
             append.rows.extend(row);
             append.streams.push(extension);
@@ -290,9 +281,9 @@ impl<'s> Work<'s> {
             return Ok(Vec::new());
         }
         let outcome = self.store.writer().append(append).await;
-        for (id, loaded, keep) in remember {
+        for (id, loaded) in remember {
             match &outcome {
-                Ok(_) => keep(self.store, id, loaded.as_ref()),
+                Ok(_) => self.store.remember(id, loaded),
                 Err(_) => self.store.forget(id),
             }
         }

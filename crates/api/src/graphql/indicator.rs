@@ -26,6 +26,7 @@ use super::{
     command::mutations,
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
+    counted::Counted,
     plan::{Plan, of_visible_plans},
     region::Region,
     task::Task,
@@ -65,7 +66,7 @@ view! {
         /// Exact words of the document, for audit.
         source_phrase: Option<String>,
         #[graphql(skip)]
-        points: Json<Vec<(i32, Point)>>,
+        points: Json<Vec<Counted>>,
         /// How many values were measured, corrections not counted.
         #[graphql(name = "measuredCount")]
         measured: i32,
@@ -81,7 +82,7 @@ view! {
 impl Indicator {
     /// What its measurements say about the target.
     pub fn attained(&self) -> Option<attainment::Attainment> {
-        let points: Vec<Point> = self.points.iter().map(|(_, point)| *point).collect();
+        let points: Vec<Point> = self.points.iter().map(|counted| counted.point).collect();
         attainment::attainment(&self.target, self.measure, &self.unit, self.baseline(), &points)
     }
     fn baseline(&self) -> Option<&Baseline> {
@@ -136,13 +137,14 @@ impl Fold for Indicator {
             Event::MeasurementRecorded { number, period, region_code, value, .. } => {
                 self.measured = *number;
                 if *region_code == self.region_code {
-                    self.points.push((*number, Point { period: *period, value: *value }));
+                    let point = Point { period: *period, value: *value };
+                    self.points.push(Counted { number: *number, point });
                 }
             }
             Event::MeasurementCorrected { number, value, .. } => {
                 self.judged_value = None;
-                if let Some((_, point)) = self.points.iter_mut().find(|(known, _)| known == number) {
-                    point.value = *value;
+                if let Some(counted) = self.points.iter_mut().find(|counted| counted.number == *number) {
+                    counted.point.value = *value;
                 }
             }
             Event::Judged { value, .. } => self.judged_value = Some(*value),

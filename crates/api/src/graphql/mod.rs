@@ -4,6 +4,7 @@ pub mod cockpit;
 pub mod command;
 pub mod connection;
 pub mod context;
+pub mod counted;
 pub mod error;
 pub mod event;
 pub mod found;

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     Error, Pool,
-    append::{Append, Outcome, Refusal, commit_within},
+    append::{Append, Log, Outcome, Refusal},
     error::Unanswered,
 };
 
@@ -18,7 +18,8 @@ contract! { a_database_that_does_not_answer_is_given_up_in_time }
 const SHORT: Duration = Duration::from_millis(300);
 
 async fn written(pool: &Pool, append: &Append, patience: Duration) -> Result<Outcome, sqlx::Error> {
-    let outcomes = in_time(commit_within(pool, std::slice::from_ref(append), patience)).await;
+    let mut log = Log::of(pool.clone());
+    let outcomes = in_time(log.commit_within(std::slice::from_ref(append), 0, patience)).await;
     outcomes.map(|mut outcomes| outcomes.pop().unwrap())
 }
 
