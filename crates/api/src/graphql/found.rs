@@ -5,7 +5,13 @@
 //! [`Ask::load`] alone. Asked in vain, that leaves nothing behind; any other question would be asked twice.
 //!
 //! [`Ask::load`]: super::context::Ask::load
-use std::{borrow::Cow, ops::Deref, sync::Arc};
+use std::{
+    borrow::Cow,
+    ops::Deref,
+    pin::pin,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use async_graphql::{
     ContainerType, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
@@ -120,7 +126,12 @@ fn at_once<V: ContainerType>(
         let value = if field.node.name.node == "__typename" {
             V::type_name().into_owned().into()
         } else {
-            row.resolve_field(&ctx.with_field(field)).now_or_never()?.ok()??
+            let asked = ctx.with_field(field);
+            // Polled where it is made: it has room for the largest resolver, and to move it would copy all of that.
+            match pin!(row.resolve_field(&asked)).poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answered) => answered.ok()??,
+                Poll::Pending => return None,
+            }
         };
         answer.insert(field.node.response_key().node.clone(), value);
     }
