@@ -10,3 +10,4 @@ pub mod import;
 pub mod projections;
 pub mod protocol;
 pub mod server;
+pub mod time_reference;

@@ -16,3 +16,4 @@ mod task_life;
 mod time;
 mod two_processes;
 mod visibility;
+mod working_days;

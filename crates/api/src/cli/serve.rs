@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Failure, import, open, screen};
+use super::{Failure, import, open, screen, time};
 use crate::{checkpoints::Signer, config::Settings, server};
 
 /// How long open requests may take to end after a signal to stop.
@@ -15,12 +15,13 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
         Failure::said(&what, error)
     })?;
+    let time = time(&settings)?;
     let store = open(&settings).await?;
     if settings.samples && store.head() == 0 {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
-    let service = server::Service::start(store.clone()).await?;
+    let service = server::Service::start_with(store.clone(), time).await?;
     let router = server::router(&service, &settings, stopped.clone())
         .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);

@@ -25,6 +25,7 @@ use super::{
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
     plan::{Plan, of_visible_plans},
     region::Region,
+    time::Deadline,
     unit::Unit,
     view::{Fold, Life, Visible, view},
 };
@@ -112,6 +113,10 @@ impl Task {
         self.summary.clone_from(&content.summary);
         self.due_on = content.due_on;
         self.note.clone_from(&content.note);
+    }
+    /// Whether anything remains to be done.
+    const fn is_open(&self) -> bool {
+        !matches!(self.status, TaskStatus::Verified | TaskStatus::Cancelled)
     }
     fn assign(&mut self, responsibility: &Responsibility) {
         self.lead_unit_ids = Json(responsibility.lead_unit_ids.clone());
@@ -224,8 +229,11 @@ impl Task {
     }
     /// Whether it is due and neither verified nor cancelled. Derived today; nothing stale is stored.
     async fn is_overdue(&self, ctx: &Context<'_>) -> bool {
-        let open = !matches!(self.status, TaskStatus::Verified | TaskStatus::Cancelled);
-        open && self.due_on.is_some_and(|due| Date::of(ctx.store().clock().now()) > due)
+        self.is_open() && self.due_on.is_some_and(|due| Date::of(ctx.store().clock().now()) > due)
+    }
+    /// When it is due, and how that was counted (期限); null when no date is said.
+    async fn deadline(&self) -> Option<Deadline> {
+        self.due_on.map(|due| Deadline::of_plan(due, self.is_open()))
     }
     /// Its parts, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

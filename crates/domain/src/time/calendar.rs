@@ -56,6 +56,8 @@ pub struct MakeUpDay {
 
 /// The working days of one year (年度工作日历).
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
+#[cfg_attr(feature = "graphql", graphql(name = "WorkingDayCalendar"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CalendarYear {
     /// Which year.

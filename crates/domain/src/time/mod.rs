@@ -29,11 +29,11 @@ pub struct TimeReference {
 }
 
 impl TimeReference {
-    /// What the program knows by itself.
-    ///
-    /// # Errors
-    /// Never: a test reads every file that is compiled in.
-    pub fn embedded() -> Result<Self, FileError> {
-        Ok(Self { calendar: Calendar::embedded()?, limits: TimeLimits::embedded()? })
+    /// What the program knows by itself. Tests hold that every file that is compiled in is read.
+    pub fn embedded() -> Self {
+        Self {
+            calendar: Calendar::embedded().unwrap_or_default(),
+            limits: TimeLimits::embedded().unwrap_or_default(),
+        }
     }
 }

@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn a_new_calendar_and_a_new_rule_list_what_they_move() {
-        let old = TimeReference::embedded().unwrap();
+        let old = TimeReference::embedded();
         let calendar = ReferenceFile {
             name: "2026.json".into(),
             text: r#"{ "year": 2026, "version": 2, "note": "9 February is a day of rest", "workingDays": [],

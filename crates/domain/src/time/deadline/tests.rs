@@ -3,7 +3,7 @@ use crate::time::TimeReference;
 use proptest::prelude::*;
 
 fn reference() -> TimeReference {
-    TimeReference::embedded().unwrap()
+    TimeReference::embedded()
 }
 fn day(text: &str) -> Date {
     text.parse().unwrap()
