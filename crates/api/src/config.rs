@@ -27,6 +27,8 @@ pub struct Settings {
     pub signing_key: Option<PathBuf>,
     /// How many minutes lie between two checkpoints; 0 for none.
     pub checkpoint_minutes: u64,
+    /// Whether this process announces what falls due; of several processes one does.
+    pub scheduler: bool,
     /// A directory of further working-day calendars.
     pub calendars: Option<PathBuf>,
     /// A directory of further time limits.
@@ -47,6 +49,7 @@ impl Default for Settings {
             development_tokens: None,
             signing_key: None,
             checkpoint_minutes: 60,
+            scheduler: true,
             calendars: None,
             rules: None,
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),

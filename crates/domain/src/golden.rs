@@ -19,7 +19,8 @@ use crate::{
     organisation::unit::*,
     performance::{attainment::*, indicator::*},
     policy::AuthenticationMethod,
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, plan::*, task::*, task_clock::*},
+    time::CalendarVersion,
 };
 
 const ADVICE: &str = "payloads never change: add a new event version with an upcaster";
@@ -64,7 +65,7 @@ golden! {
     } by plan_events in plans_stay_readable;
     Task: TaskEvent {
         Registered, Amended, UnitsAssigned, UnitsReassigned, Accepted, ProgressReported, CompletionReported, Returned,
-        CompletionVerified, Cancelled
+        CompletionVerified, Cancelled, DueSoon, BecameOverdue
     } by task_events in tasks_stay_readable;
     Indicator: IndicatorEvent {
         Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired
@@ -376,6 +377,14 @@ fn task_events() -> Vec<TaskEvent> {
         TaskEvent::CompletionVerified { note: Some("属实".into()) },
         TaskEvent::CompletionVerified { note: None },
         TaskEvent::Cancelled { reason: "事项取消".into() },
+        TaskEvent::DueSoon(DueSoon {
+            due_on: date("2018-12-31"),
+            working_days: 5,
+            rule_code: "TASK_DUE_SOON".into(),
+            rule_valid_from: date("2009-01-01"),
+            calendars: vec![CalendarVersion { year: 2018, version: 1 }],
+        }),
+        TaskEvent::BecameOverdue { due_on: date("2018-12-31") },
     ]
 }
 

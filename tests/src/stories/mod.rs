@@ -9,6 +9,7 @@ mod restart;
 mod retries;
 mod rivals;
 mod rooms;
+mod scheduler;
 mod schema;
 mod surface;
 mod tables;

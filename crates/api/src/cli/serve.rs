@@ -4,7 +4,12 @@ use std::time::Duration;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Failure, import, open, screen, time};
-use crate::{checkpoints::Signer, config::Settings, server};
+use crate::{
+    checkpoints::Signer,
+    config::Settings,
+    scheduler::{self, Scheduler},
+    server,
+};
 
 /// How long open requests may take to end after a signal to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,6 +39,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let signing = signer
         .clone()
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
+    let scheduling = settings.scheduler.then(|| {
+        let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
+        scheduler.start(stopped.clone())
+    });
     let mut until = stopped.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = until.wait_for(|stop| *stop).await;
@@ -46,6 +55,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::select! {
         served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
+    }
+    if let Some(scheduling) = scheduling {
+        let _ = scheduling.await;
     }
     if let (Some(signer), Some(signing)) = (signer, signing) {
         // The last word of this run: what was appended since the last checkpoint.
