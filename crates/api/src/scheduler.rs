@@ -134,7 +134,8 @@ impl Scheduler {
                 .await?;
         }
         let yesterday = Date::from(today.naive().pred_opt().unwrap_or(today.naive()));
-        round.overdue = self.announce(PENDING_OVERDUE, yesterday, overdue).await?;
+        round.overdue =
+            self.announce(PENDING_OVERDUE, yesterday, |task, due_on| Some(overdue(task, due_on))).await?;
         Ok(round)
     }
 
@@ -239,8 +240,8 @@ impl Scheduler {
     }
 }
 
-fn overdue(task: &Task, due_on: Date) -> Option<(TaskCommand, DateTime<Utc>)> {
-    Some((AnnounceTaskOverdue { id: task.life.id.0, due_on }.into(), since(due_on.next(), task)))
+fn overdue(task: &Task, due_on: Date) -> (TaskCommand, DateTime<Utc>) {
+    (AnnounceTaskOverdue { id: task.life.id.0, due_on }.into(), since(due_on.next(), task))
 }
 
 /// The beginning of a day, or when the due date was set, if that was later.

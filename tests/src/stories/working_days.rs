@@ -77,3 +77,48 @@ story!(a_task_says_when_it_is_due_and_how_that_was_counted, |house| {
     let data = house.ok(OFFICE, query, json!({ "id": world.task })).await;
     assert_eq!(data["task"]["deadline"]["remainingWorkingDays"], Value::Null);
 });
+
+story!(a_deadline_is_explained, |house| {
+    let query = "query($facts: [ClockFactInput!]!) { deadline(facts: $facts) { dueOn source startedOn pausedOn pausedDays
+        remainingWorkingDays rule { code value unit validFrom validTo citation } extensions { code }
+        calendars { year version } } }";
+    let start = json!({ "kind": "STARTED", "on": "2019-06-03", "code": "LICENCE_DECISION" });
+    let pause = json!({ "kind": "PAUSED", "on": "2019-06-12" });
+    let resume = json!({ "kind": "RESUMED", "on": "2019-06-19" });
+    let extend = json!({ "kind": "EXTENDED", "on": "2019-07-01", "code": "LICENCE_DECISION_EXTENSION" });
+    let facts = json!({ "facts": [start, pause, resume, extend] });
+    let data = house.ok(ANONYMOUS, query, facts).await;
+    // 20 working days end on 2 July, the pause takes five to 9 July, ten more to 23 July; today is Saturday 15 June.
+    let expected = json!({ "dueOn": "2019-07-23", "source": "RULE", "startedOn": "2019-06-03", "pausedOn": null,
+        "pausedDays": 7, "remainingWorkingDays": 24,
+        "rule": { "code": "LICENCE_DECISION", "value": 20, "unit": "WORKING_DAYS", "validFrom": "2004-07-01",
+            "validTo": null, "citation": "中华人民共和国行政许可法第四十二条、第八十二条" },
+        "extensions": [{ "code": "LICENCE_DECISION_EXTENSION" }], "calendars": [{ "year": 2019, "version": 1 }] });
+    assert_eq!(data["deadline"], expected);
+    let data = house.ok(ANONYMOUS, query, json!({ "facts": [start, pause] })).await;
+    assert_eq!(
+        (&data["deadline"]["dueOn"], &data["deadline"]["pausedOn"]),
+        (&Value::Null, &json!("2019-06-12"))
+    );
+    assert_eq!(data["deadline"]["remainingWorkingDays"], 14);
+
+    let unknown = json!({ "kind": "STARTED", "on": "2019-06-03", "code": "NO_SUCH" });
+    let far = json!({ "kind": "STARTED", "on": "2026-12-25", "code": "LICENCE_DECISION" });
+    let nameless = json!({ "kind": "STARTED", "on": "2019-06-03" });
+    let named = json!({ "kind": "PAUSED", "on": "2019-06-12", "code": "LICENCE_DECISION" });
+    let many: Vec<Value> =
+        std::iter::once(&start).chain(std::iter::repeat_n(&resume, 1_000)).cloned().collect();
+    for (facts, code, field) in [
+        (json!([]), "INVALID_INPUT", json!("facts[0]")),
+        (json!([start, start]), "INVALID_INPUT", json!("facts[1]")),
+        (json!([nameless]), "INVALID_INPUT", json!("facts[0].code")),
+        (json!([start, named]), "INVALID_INPUT", json!("facts[1].code")),
+        (json!(many), "INVALID_INPUT", json!("facts[1000]")),
+        (json!([unknown]), "TIME_LIMIT_MISSING", Value::Null),
+        (json!([far]), "CALENDAR_MISSING", Value::Null),
+    ] {
+        let answer = house.ask(ANONYMOUS, query, json!({ "facts": facts })).await;
+        let error = &answer.body["errors"][0]["extensions"];
+        assert_eq!((&error["code"], &error["field"]), (&json!(code), &field), "{}", answer.text);
+    }
+});

@@ -33,7 +33,10 @@ pub fn time(error: &TimeError) -> Error {
             extensions.set("code", "INVALID_INPUT");
             extensions.set("field", *field);
         }
-        TimeError::Facts { .. } => extensions.set("code", "INVALID_INPUT"),
+        TimeError::Facts { at, .. } => {
+            extensions.set("code", "INVALID_INPUT");
+            extensions.set("field", format!("facts[{at}]"));
+        }
     })
 }
 

@@ -1,10 +1,10 @@
 //! Working days, time limits and deadlines, as the API shows them.
 use std::sync::Arc;
 
-use async_graphql::{ComplexObject, Context, Enum, Object, Result, SimpleObject};
+use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result, SimpleObject};
 use zhixing_domain::{
     Date, TimeReference,
-    time::{CalendarVersion, CalendarYear, TimeLimit},
+    time::{self, CalendarVersion, CalendarYear, ClockFact, TimeLimit},
 };
 
 use super::{context::Ask, error};
@@ -28,25 +28,57 @@ pub struct Deadline {
     pub source: DeadlineSource,
     /// The day on which the clock started, which is not counted; null when the due date is written in the plan.
     pub started_on: Option<Date>,
+    /// Since when the clock is paused.
+    pub paused_on: Option<Date>,
     /// Calendar days that were not counted.
     pub paused_days: u32,
     /// The version of the time limit; null when the due date is written in the plan.
     pub rule: Option<TimeLimit>,
-    /// Whether anything remains to be done by it.
+    /// The versions of the time limits that it was extended by, in order.
+    pub extensions: Vec<TimeLimit>,
     #[graphql(skip)]
-    pub open: bool,
+    rest: Rest,
+}
+
+/// What the remaining days are counted to.
+#[derive(Clone, Debug)]
+enum Rest {
+    /// Nothing remains to be done.
+    Nothing,
+    /// To a day.
+    To(Date),
+    /// To the end of a clock.
+    Clock(Box<time::Deadline>),
 }
 
 impl Deadline {
-    /// The deadline of something whose due date is written in the plan.
+    /// The deadline of something whose due date is written in the plan; `open` while it remains to be done.
     pub fn of_plan(due_on: Date, open: bool) -> Self {
-        let source = DeadlineSource::Plan;
-        Self { due_on: Some(due_on), source, started_on: None, paused_days: 0, rule: None, open }
+        Self {
+            due_on: Some(due_on),
+            source: DeadlineSource::Plan,
+            started_on: None,
+            paused_on: None,
+            paused_days: 0,
+            rule: None,
+            extensions: Vec::new(),
+            rest: if open { Rest::To(due_on) } else { Rest::Nothing },
+        }
     }
 
-    /// The last day, while anything remains to be done by it.
-    fn ahead(&self) -> Option<Date> {
-        self.due_on.filter(|_| self.open)
+    /// The deadline of a clock.
+    pub fn of_clock(deadline: time::Deadline) -> Self {
+        let mut limits = deadline.limits.iter().cloned();
+        Self {
+            due_on: deadline.due_on,
+            source: DeadlineSource::Rule,
+            started_on: Some(deadline.started_on),
+            paused_on: deadline.paused_on,
+            paused_days: deadline.paused_days,
+            rule: limits.next(),
+            extensions: limits.collect(),
+            rest: Rest::Clock(Box::new(deadline)),
+        }
     }
 }
 
@@ -61,14 +93,70 @@ fn reference<'c>(ctx: &Context<'c>) -> &'c TimeReference {
 #[ComplexObject]
 impl Deadline {
     /// Working days that remain today, the last day counted; negative when it has passed, null when nothing remains to be
-    /// done. An error `CALENDAR_MISSING` when a year in between is not known.
+    /// done. While a clock is paused, or stopped, as many as remained then. An error `CALENDAR_MISSING` when a year in
+    /// between is not known.
     async fn remaining_working_days(&self, ctx: &Context<'_>) -> Result<Option<i64>> {
-        let remaining = self.ahead().map(|due| reference(ctx).calendar.working_days(today(ctx), due));
-        remaining.transpose().map_err(|error| error::time(&error))
+        let (calendar, today) = (&reference(ctx).calendar, today(ctx));
+        let remaining = match &self.rest {
+            Rest::Nothing => return Ok(None),
+            Rest::To(due) => calendar.working_days(today, *due),
+            Rest::Clock(deadline) => deadline.remaining_working_days(today, calendar),
+        };
+        remaining.map(Some).map_err(|error| error::time(&error))
     }
-    /// The versions of the calendars that the remaining days are counted with.
+    /// The versions of the calendars that the last day, or to it, was counted with.
     async fn calendars(&self, ctx: &Context<'_>) -> Vec<CalendarVersion> {
-        self.ahead().map_or_else(Vec::new, |due| reference(ctx).calendar.versions(today(ctx), due))
+        match &self.rest {
+            Rest::Nothing => Vec::new(),
+            Rest::To(due) => reference(ctx).calendar.versions(today(ctx), *due),
+            Rest::Clock(deadline) => deadline.calendars.clone(),
+        }
+    }
+}
+
+/// What can happen to a clock (计时事项).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
+pub enum ClockFactKind {
+    /// It starts, under a time limit (起算).
+    Started,
+    /// It is paused (中止).
+    Paused,
+    /// It goes on (恢复).
+    Resumed,
+    /// It is extended by another time limit, from the old last day (延长).
+    Extended,
+    /// It stops (终止).
+    Stopped,
+}
+
+/// Something that happened to a clock.
+#[derive(Clone, Debug, InputObject)]
+pub struct ClockFactInput {
+    /// What.
+    pub kind: ClockFactKind,
+    /// When.
+    pub on: Date,
+    /// The code of the time limit that it starts under or is extended by.
+    pub code: Option<String>,
+}
+
+impl ClockFactInput {
+    fn fact(self, at: usize) -> Result<ClockFact> {
+        let on = self.on;
+        let named = self.code.is_some();
+        if named != matches!(self.kind, ClockFactKind::Started | ClockFactKind::Extended) {
+            let reason =
+                if named { "belongs to STARTED and EXTENDED only" } else { "must name a time limit" };
+            return Err(error::invalid(&format!("facts[{at}].code"), reason));
+        }
+        let code = self.code.unwrap_or_default();
+        Ok(match self.kind {
+            ClockFactKind::Started => ClockFact::Started { on, code },
+            ClockFactKind::Paused => ClockFact::Paused { on },
+            ClockFactKind::Resumed => ClockFact::Resumed { on },
+            ClockFactKind::Extended => ClockFact::Extended { on, code },
+            ClockFactKind::Stopped => ClockFact::Stopped { on },
+        })
     }
 }
 
@@ -125,6 +213,22 @@ impl Queries {
         let days = u32::try_from(days).map_err(|_| error::invalid("days", "is less than 0"))?;
         let to = calendar.add_working_days(from, days).map_err(|error| error::time(&error))?;
         Ok(WorkingDays { from, to, count: i64::from(days), calendars: calendar.versions(from, to) })
+    }
+
+    /// The deadline that follows from what happened to a clock, in order; nothing is recorded. An error
+    /// `CALENDAR_MISSING` or `TIME_LIMIT_MISSING` when it cannot be counted.
+    async fn deadline(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What happened, at most 1,000 facts; the first is the start.")] facts: Vec<
+            ClockFactInput,
+        >,
+    ) -> Result<Deadline> {
+        let TimeReference { calendar, limits } = reference(ctx);
+        let facts = facts.into_iter().enumerate().map(|(at, fact)| fact.fact(at));
+        let facts = facts.collect::<Result<Vec<ClockFact>>>()?;
+        let deadline = time::deadline(&facts, limits, calendar).map_err(|error| error::time(&error))?;
+        Ok(Deadline::of_clock(deadline))
     }
 
     /// Time limits in all their versions (时限规则), by code, oldest first.
