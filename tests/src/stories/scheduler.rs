@@ -5,8 +5,8 @@ use chrono::{DateTime, Duration, Utc};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use zhixing_api::scheduler::{Round, Scheduler, Timing};
-use zhixing_domain::{TimeReference, time::ReferenceFile};
-use zhixing_event_store::EventStore;
+use zhixing_domain::{Kind, TimeReference, time::ReferenceFile};
+use zhixing_event_store::{EventStore, Pool};
 
 use crate::{
     house::{House, OFFICE, story},
@@ -259,6 +259,34 @@ story!(without_next_years_calendar_reminders_wait_and_nothing_is_guessed, |house
         told(house, &next_year).await,
         [row("TaskDueSoon", "2027-01-04", "2026-12-24T16:00:00+00:00")]
     );
+});
+
+/// The rows of a database that is older than the scheduler get what the fold of their events gives.
+story!(a_database_from_before_is_brought_up_to_date, |house| {
+    const MIGRATION: &str = include_str!("../../../migrations/views/0120_task_clocks.sql");
+    let world = World::new(house).await;
+    import_all(house).await;
+    let cancelled = task(house, &world.plan, "2").await;
+    house.done(OFFICE, "cancelTask", json!({ "id": cancelled, "reason": "撤销" })).await;
+    let updates = MIGRATION.lines().filter(|line| line.starts_with("update"));
+    let by_hand = std::iter::once(
+        "update tasks set due_set_at = null, due_soon_pending = null, overdue_pending = null",
+    )
+    .chain(updates)
+    .map(|line| line.trim_end_matches(';'));
+    let differs = async || {
+        let differences = house.store.rebuild(Kind::Task, false, |_| {}).await.unwrap();
+        differences.iter().any(|difference| !difference.is_none())
+    };
+    for (at, statement) in by_hand.enumerate() {
+        match house.store.pool() {
+            Pool::Postgres(db) => drop(sqlx::query(statement).execute(db).await.unwrap()),
+            Pool::Sqlite { writer, .. } => drop(sqlx::query(statement).execute(writer).await.unwrap()),
+        }
+        // Until the last of the three updates something is missing.
+        assert_eq!(differs().await, at < 3, "{statement}");
+    }
+    assert_eq!(round_on(house, &scheduler(&house.store), "2019-12-31").await.0, 1 + 63);
 });
 
 /// As many as a province has over years; in minutes, so only on request: it prints what it measures.

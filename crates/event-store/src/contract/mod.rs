@@ -10,6 +10,7 @@ mod database;
 mod fencing;
 mod full;
 mod growth;
+mod leases;
 mod listings;
 mod model;
 mod projections;
