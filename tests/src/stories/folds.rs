@@ -74,6 +74,16 @@ fn due_on(number: i32) -> Date {
     format!("2019-06-{:02}", 14 + 3 * number.rem_euclid(3)).parse().unwrap()
 }
 
+fn due_soon(number: i32) -> DueSoon {
+    DueSoon {
+        due_on: due_on(number),
+        working_days: 5,
+        rule_code: "TASK_DUE_SOON".into(),
+        rule_valid_from: due_on(number),
+        calendars: vec![],
+    }
+}
+
 fn period(number: i32) -> String {
     format!("2019-{:02}", 1 + number.rem_euclid(12))
 }
@@ -253,18 +263,11 @@ impl Run {
                 self.tried::<plan::Plan>(&office, command).await
             }
             17 => {
-                let due_on = due_on(n);
-                let command = AnnounceTaskOverdue { id: task, due_on };
+                let command = AnnounceTaskOverdue { id: task, due_on: due_on(n) };
                 self.tried::<task::Task>(&Viewer::scheduler(), command).await
             }
             18 => {
-                let due_soon = DueSoon {
-                    due_on: due_on(n),
-                    working_days: 5,
-                    rule_code: "TASK_DUE_SOON".into(),
-                    rule_valid_from: due_on(n),
-                    calendars: vec![],
-                };
+                let due_soon = due_soon(n);
                 self.tried::<task::Task>(&Viewer::scheduler(), AnnounceTaskDueSoon { id: task, due_soon })
                     .await
             }
