@@ -27,6 +27,12 @@ pub struct Settings {
     pub signing_key: Option<PathBuf>,
     /// How many minutes lie between two checkpoints; 0 for none.
     pub checkpoint_minutes: u64,
+    /// Whether this process announces what falls due; of several processes one does.
+    pub scheduler: bool,
+    /// A directory of further working-day calendars.
+    pub calendars: Option<PathBuf>,
+    /// A directory of further time limits.
+    pub rules: Option<PathBuf>,
     /// What is logged, as `tracing-subscriber` filters read it.
     pub log: String,
     /// What one request may ask for at most.
@@ -43,6 +49,9 @@ impl Default for Settings {
             development_tokens: None,
             signing_key: None,
             checkpoint_minutes: 60,
+            scheduler: true,
+            calendars: None,
+            rules: None,
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
         }
@@ -72,6 +81,14 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<PathBuf>,
+    /// A directory of further working-day calendars (YEAR.json)
+    #[arg(long, global = true, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendars: Option<PathBuf>,
+    /// A directory of further time limits (*.json)
+    #[arg(long, global = true, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rules: Option<PathBuf>,
     /// What to log, such as info or zhixing_api=debug
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -92,6 +92,9 @@ impl Said {
         }
         let roles = roles.split(',').map(str::parse).collect::<Result<Vec<Role>, _>>();
         let roles = roles.map_err(|reason| format!("a role {reason}"))?;
+        if roles.contains(&Role::Scheduler) {
+            return Err("the role SCHEDULER is the service's own".into());
+        }
         let mut said = Self { actor: actor.into(), roles, unit: None, region: None };
         for part in parts {
             match part.split_once('=') {
@@ -127,6 +130,7 @@ mod tests {
             "dev:ann:AUDITOR:unit=x",
             "dev:ann:AUDITOR:region=999999",
             "dev:ann:AUDITOR:x",
+            "dev:ann:SCHEDULER",
         ] {
             assert!(Said::read(token).is_err(), "{token}");
         }

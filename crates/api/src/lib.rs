@@ -14,4 +14,6 @@ pub mod identity;
 pub mod import;
 pub mod projections;
 pub mod protocol;
+pub mod scheduler;
 pub mod server;
+pub mod time_reference;

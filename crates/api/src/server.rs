@@ -17,7 +17,7 @@ use axum::{
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
-use zhixing_domain::{Amount, Date, Period, RegionCode, id::GlobalId};
+use zhixing_domain::{Amount, Date, Period, RegionCode, TimeReference, id::GlobalId};
 use zhixing_event_store::{EventStore, Projector};
 
 use crate::{
@@ -54,16 +54,29 @@ pub struct Service {
     pub store: EventStore,
     /// The read models beside them.
     pub projector: Projector,
+    /// Working days and time limits.
+    pub time: Arc<TimeReference>,
 }
 
 impl Service {
-    /// Starts the read models over an open log.
+    /// Starts the read models over an open log, with the working days and time limits that the program knows.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn start(store: EventStore) -> Result<Self, zhixing_event_store::Error> {
+        Self::start_with(store, Arc::new(TimeReference::embedded())).await
+    }
+
+    /// The same with other working days and time limits.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn start_with(
+        store: EventStore,
+        time: Arc<TimeReference>,
+    ) -> Result<Self, zhixing_event_store::Error> {
         let projector = Projector::start(store.clone(), projections::all()).await?;
-        Ok(Self { store, projector })
+        Ok(Self { store, projector, time })
     }
 
     /// Hands over to the next process and closes the database.
@@ -89,7 +102,7 @@ pub fn router(
     let for_requests = store.clone();
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
-        graphql::schema(store.clone(), service.projector.clone()),
+        graphql::schema(store.clone(), service.projector.clone(), service.time.clone()),
         Identity::new(store.clone(), settings.takes_development_tokens()),
         Arc::new(guard),
         Arc::new(move |request| Session::prepare(&for_requests, request)),

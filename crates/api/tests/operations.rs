@@ -297,3 +297,18 @@ async fn a_service_signs_at_its_start_and_at_its_end_and_shows_it_to_everybody()
     let kept: Value = serde_json::from_slice(&fs::read(place.path("data/checkpoint.json")).unwrap()).unwrap();
     assert_eq!(kept["position"], later);
 }
+
+#[test]
+fn a_bad_calendar_stops_the_start_and_says_where() {
+    let place = Place::empty();
+    let directory = place.path("calendars");
+    fs::create_dir(&directory).unwrap();
+    let year = r#"{ "year": 2027, "version": 1, "holidays": [], "workingDays": [{ "date": "2027-01-04", "name": "元旦" }],
+        "source": { "package": "a notice", "licence": "none", "retrievedOn": "2026-11-23" } }"#;
+    fs::write(directory.join("2027.json"), year).unwrap();
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--calendars", directory.to_str().unwrap()]);
+    assert!(said.contains("2027.json: workingDays[0].date: is no day of a weekend"), "{said}");
+    assert!(!place.path("data").exists(), "nothing was begun");
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--rules", "nowhere"]);
+    assert!(said.contains("nowhere cannot be read"), "{said}");
+}

@@ -1,5 +1,5 @@
 //! Dates that the law counts: calendar days in China, without a time of day.
-use chrono::{DateTime, FixedOffset, NaiveDate, Utc};
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::{fmt, str::FromStr};
 
@@ -23,6 +23,16 @@ impl Date {
         // Eight hours east is always a valid offset; UTC is what remains if it ever were not.
         let offset = FixedOffset::east_opt(SHANGHAI_SECONDS);
         Self(offset.map_or_else(|| instant.date_naive(), |zone| instant.with_timezone(&zone).date_naive()))
+    }
+    /// Midnight in China at which it begins.
+    pub fn begins(self) -> DateTime<Utc> {
+        let here = self.0.and_time(NaiveTime::MIN);
+        here.checked_sub_signed(TimeDelta::seconds(SHANGHAI_SECONDS.into())).unwrap_or(here).and_utc()
+    }
+    /// The day after; itself on the last day that there is.
+    #[must_use]
+    pub fn next(self) -> Self {
+        self.0.succ_opt().map_or(self, Self)
     }
     /// The calendar date inside.
     pub const fn naive(self) -> NaiveDate {
@@ -68,6 +78,7 @@ mod tests {
     fn the_day_begins_in_china() {
         let instant = "2018-12-30T16:00:00Z".parse().unwrap();
         assert_eq!(Date::of(instant).to_string(), "2018-12-31");
+        assert_eq!(Date::of(instant).begins(), instant);
     }
     #[test]
     fn only_real_dates_are_read() {

@@ -76,7 +76,7 @@ golden! {
     } by plan_events in plans_stay_readable;
     Task: TaskEvent {
         Registered, Amended, UnitsAssigned, UnitsReassigned, Accepted, ProgressReported, CompletionReported, Returned,
-        CompletionVerified, Cancelled
+        CompletionVerified, Cancelled, DueSoon, BecameOverdue
     } by task_events in tasks_stay_readable;
     Indicator: IndicatorEvent {
         Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired

@@ -19,6 +19,7 @@ pub mod registry;
 pub mod rejection;
 pub mod spec;
 pub mod text;
+pub mod time;
 
 pub mod organisation;
 pub mod performance;
@@ -39,3 +40,4 @@ pub use period::Period;
 pub use policy::{Role, Subject, Viewer};
 pub use registry::Kind;
 pub use rejection::Rejection;
+pub use time::TimeReference;

@@ -107,6 +107,24 @@ mod tests {
         }
     }
 
+    /// Years of 53 weeks (2015, 2020, 2026) and leap years (2016, 2020): every day is in one quarter, half-year and month.
+    #[test]
+    fn the_parts_of_a_year_are_the_year() {
+        for year in 2015..=2026 {
+            let whole = year.to_string().parse::<Period>().unwrap();
+            for (sign, parts) in [("H", 2), ("Q", 4), ("-", 12)] {
+                let mut first = whole.days().0;
+                for number in 1..=parts {
+                    let number = if sign == "-" { format!("{number:02}") } else { number.to_string() };
+                    let part = format!("{year}{sign}{number}").parse::<Period>().unwrap();
+                    assert_eq!(part.days().0, first, "{part}");
+                    first = part.end().naive().succ_opt().unwrap().into();
+                }
+                assert_eq!(first, (year + 1).to_string().parse::<Period>().unwrap().days().0, "{year}{sign}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_read_is_written_back(text in "(19|20)[0-9]{2}(H[0-9]|Q[0-9]|-[0-9]{2})?") {

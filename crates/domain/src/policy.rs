@@ -13,6 +13,7 @@ vocabulary! {
         Integrator = "INTEGRATOR", "系统对接方";
         Administrator = "ADMINISTRATOR", "系统管理员";
         Public = "PUBLIC", "社会公众";
+        Scheduler = "SCHEDULER", "调度程序";
     }
 }
 
@@ -51,7 +52,11 @@ impl Viewer {
             method: AuthenticationMethod::Anonymous,
         }
     }
-    /// The service itself: imports of sample data at first start, the scheduler.
+    /// The service's own clock: it announces what days bring about, and may do nothing else.
+    pub fn scheduler() -> Self {
+        Self { roles: vec![Role::Scheduler], ..Self::system() }
+    }
+    /// The service itself: imports of sample data at first start.
     pub fn system() -> Self {
         Self {
             actor: "system".into(),

@@ -23,7 +23,7 @@ use crate::{
     organisation::unit::*,
     performance::{attainment::*, indicator::*},
     policy::{self, AuthenticationMethod, By},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, plan::*, task::*, task_clock::*},
 };
 
 /// An aggregate that random commands are tried on.
@@ -521,7 +521,7 @@ fn evidence() -> BoxedStrategy<Vec<Evidence>> {
     list((texts(), maybe(texts())).prop_map(|(title, reference)| Evidence { title, reference }).boxed())
 }
 fn task_contents() -> BoxedStrategy<TaskContent> {
-    (maybe(texts()), select(TaskKind::ALL), texts(), texts(), maybe(dates()), maybe(texts()))
+    (maybe(texts()), select(TaskKind::ALL), texts(), texts(), maybe(due_dates()), maybe(texts()))
         .prop_map(|(label, kind, title, summary, due_on, note)| TaskContent {
             label,
             kind,
@@ -564,8 +564,19 @@ fn task_commands() -> BoxedStrategy<TaskCommand> {
         4 => (ids(), texts()).prop_map(|(id, reason)| ReturnTask { id, reason }.into()),
         4 => (ids(), maybe(texts())).prop_map(|(id, note)| VerifyTaskCompletion { id, note }.into()),
         1 => (ids(), texts()).prop_map(|(id, reason)| CancelTask { id, reason }.into()),
+        2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceTaskOverdue { id, due_on }.into()),
+        2 => (ids(), due_dates(), 1..10_u32, texts()).prop_map(|(id, due_on, working_days, rule_code)| {
+            let due_soon =
+                DueSoon { due_on, working_days, rule_code, rule_valid_from: due_on, calendars: Vec::new() };
+            AnnounceTaskDueSoon { id, due_soon }.into()
+        }),
     ]
     .boxed()
+}
+
+/// Often the same, so that what is announced is often what is due.
+fn due_dates() -> BoxedStrategy<Date> {
+    prop_oneof![1 => dates(), 2 => Just(Date::new(2050, 12, 31).unwrap())].boxed()
 }
 
 fn baselines() -> BoxedStrategy<Baseline> {

@@ -162,6 +162,18 @@ impl EventStore {
         &self,
         order: Order<<V::Of as Aggregate>::Command>,
     ) -> Result<Receipt<V>, Error> {
+        self.execute_at(order, None).await
+    }
+
+    /// The same for something that happened at another time than it is recorded.
+    ///
+    /// # Errors
+    /// A rejection by the rules, or a failing database.
+    pub async fn execute_at<V: View>(
+        &self,
+        order: Order<<V::Of as Aggregate>::Command>,
+        happened_at: Option<DateTime<Utc>>,
+    ) -> Result<Receipt<V>, Error> {
         let key =
             order.command_id.as_ref().map(|id| command_key(&order.viewer, id, &order.command)).transpose()?;
         let creates = order.command.target().is_none();
@@ -175,6 +187,9 @@ impl EventStore {
                 return self.first_answer(key, &seen).await;
             }
             let mut work = self.begin(&order.viewer, order.command_id.clone());
+            if let Some(at) = happened_at {
+                work.happened_at(at);
+            }
             let decided = work.run::<V>(id, order.expected_version, order.command.clone()).await;
             let object = match decided {
                 Ok(object) => object,

@@ -54,6 +54,7 @@ pub struct Work<'s> {
     store: &'s EventStore,
     viewer: &'s Viewer,
     now: DateTime<Utc>,
+    happened_at: DateTime<Utc>,
     correlation: Uuid,
     command_id: Option<String>,
     changed: Vec<Changed>,
@@ -69,16 +70,23 @@ impl std::fmt::Debug for Work<'_> {
 
 impl<'s> Work<'s> {
     pub(crate) fn new(store: &'s EventStore, viewer: &'s Viewer, command_id: Option<String>) -> Self {
+        let now = store.clock().now();
         Self {
             store,
             viewer,
-            now: store.clock().now(),
+            now,
+            happened_at: now,
             correlation: store.clock().new_id(),
             command_id,
             changed: Vec::new(),
             index: HashMap::new(),
             known: HashMap::new(),
         }
+    }
+
+    /// Says that what is decided from here on happened at another time than it is recorded.
+    pub fn happened_at(&mut self, at: DateTime<Utc>) {
+        self.happened_at = at;
     }
 
     /// Decides a command and keeps its events for the commit. Returns the row as it will be.
@@ -178,7 +186,7 @@ impl<'s> Work<'s> {
             correlation_id: self.correlation,
             causation_id: None,
             command_id: self.command_id.clone(),
-            happened_at: self.now,
+            happened_at: self.happened_at,
             recorded_at: self.now,
             hash: Vec::new(),
         })

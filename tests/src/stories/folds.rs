@@ -9,7 +9,7 @@ use proptest::{
 };
 use zhixing_api::graphql::{catalogue, indicator, plan, task, unit};
 use zhixing_domain::{
-    Aggregate, Amount, Id, Kind, Role, Viewer,
+    Aggregate, Amount, Date, Id, Kind, Role, Viewer,
     organisation::unit::{RegisterUnit, Unit, UnitKind},
     performance::{
         attainment::{Comparator, Measure, Target},
@@ -26,6 +26,7 @@ use zhixing_domain::{
             RegisterTask, ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task,
             TaskContent, TaskKind, VerifyTaskCompletion,
         },
+        task_clock::{AnnounceTaskDueSoon, AnnounceTaskOverdue, DueSoon},
     },
 };
 use zhixing_event_store::{Error, EventStore, Order, Pool, View, store::AsOf};
@@ -63,8 +64,23 @@ fn content(number: i32) -> TaskContent {
         kind: TaskKind::Task,
         title: format!("题目{number}"),
         summary: "内容".into(),
-        due_on: None,
+        due_on: (number > 0).then(|| due_on(number)),
         note: None,
+    }
+}
+
+/// A few days from the day before the story begins on.
+fn due_on(number: i32) -> Date {
+    format!("2019-06-{:02}", 14 + 3 * number.rem_euclid(3)).parse().unwrap()
+}
+
+fn due_soon(number: i32) -> DueSoon {
+    DueSoon {
+        due_on: due_on(number),
+        working_days: 5,
+        rule_code: "TASK_DUE_SOON".into(),
+        rule_valid_from: due_on(number),
+        calendars: vec![],
     }
 }
 
@@ -185,7 +201,7 @@ impl Run {
         let officer = viewer("wei", self.units.clone());
         let value = Amount::from(i64::from(number));
         let (n, region_code) = (number % 5, None);
-        let come = match command % 18 {
+        let come = match command % 20 {
             0 => {
                 self.tried::<task::Task>(&office, AmendTask { id: task, content: content(n), reason: None })
                     .await
@@ -245,6 +261,15 @@ impl Run {
                     effective_from_is_assumed: true,
                 };
                 self.tried::<plan::Plan>(&office, command).await
+            }
+            17 => {
+                let command = AnnounceTaskOverdue { id: task, due_on: due_on(n) };
+                self.tried::<task::Task>(&Viewer::scheduler(), command).await
+            }
+            18 => {
+                let due_soon = due_soon(n);
+                self.tried::<task::Task>(&Viewer::scheduler(), AnnounceTaskDueSoon { id: task, due_soon })
+                    .await
             }
             _ => {
                 let reason = (number % 2 == 0).then_some(reason);

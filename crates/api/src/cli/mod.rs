@@ -11,12 +11,13 @@ mod trust;
 use std::{path::PathBuf, sync::Arc};
 
 use clap::{CommandFactory, Parser, Subcommand};
-use zhixing_domain::Id;
+use zhixing_domain::{Id, TimeReference};
 use zhixing_event_store::{EventStore, Pool, SystemClock};
 
 use crate::{
     config::{ConfigError, Flags, Settings},
     graphql,
+    time_reference::{self, ReferenceError},
 };
 pub use import::samples;
 
@@ -155,6 +156,9 @@ pub enum Failure {
     /// The log could not be exported.
     #[error(transparent)]
     Export(#[from] crate::export::ExportError),
+    /// Calendars or time limits cannot be used.
+    #[error(transparent)]
+    Time(#[from] ReferenceError),
     /// Something else, in words.
     #[error("{0}")]
     Said(String),
@@ -200,6 +204,11 @@ pub async fn run() -> Result<(), Failure> {
         Command::Restore { file } => backup::restore(&settings, &file).await,
         Command::Health { url } => health::ask(&url).await,
     }
+}
+
+/// Working days and time limits: those that the program knows and those of the configured directories.
+fn time(settings: &Settings) -> Result<Arc<TimeReference>, Failure> {
+    Ok(Arc::new(time_reference::read(settings.calendars.as_deref(), settings.rules.as_deref())?))
 }
 
 /// The command line as clap knows it, for documentation and tests.

@@ -3,8 +3,13 @@ use std::time::Duration;
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Failure, import, open, screen};
-use crate::{checkpoints::Signer, config::Settings, server};
+use super::{Failure, import, open, screen, time};
+use crate::{
+    checkpoints::Signer,
+    config::Settings,
+    scheduler::{self, Scheduler},
+    server,
+};
 
 /// How long open requests may take to end after a signal to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -15,12 +20,13 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
         Failure::said(&what, error)
     })?;
+    let time = time(&settings)?;
     let store = open(&settings).await?;
     if settings.samples && store.head() == 0 {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
-    let service = server::Service::start(store.clone()).await?;
+    let service = server::Service::start_with(store.clone(), time).await?;
     let router = server::router(&service, &settings, stopped.clone())
         .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);
@@ -33,6 +39,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let signing = signer
         .clone()
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
+    let scheduling = settings.scheduler.then(|| {
+        let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
+        scheduler.start(stopped.clone())
+    });
     let mut until = stopped.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = until.wait_for(|stop| *stop).await;
@@ -45,6 +55,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     tokio::select! {
         served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
+    }
+    if let Some(scheduling) = scheduling {
+        let _ = scheduling.await;
     }
     if let (Some(signer), Some(signing)) = (signer, signing) {
         // The last word of this run: what was appended since the last checkpoint.

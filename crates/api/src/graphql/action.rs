@@ -73,7 +73,10 @@ pub async fn actions_of<T: Shown>(ctx: &Context<'_>, id: Id<T>) -> Result<Vec<Ac
     let subject = state.subject(None, &Facts::default());
     let viewer = ctx.viewer();
     let mut actions = Vec::new();
-    for row in T::KIND.lifecycle().steps.iter().filter(|row| !row.from.is_empty()) {
+    // What only the scheduler does is no mutation.
+    let offered =
+        |row: &&StepRow| !row.from.is_empty() && !row.by.iter().all(|by| by.role() == Role::Scheduler);
+    for row in T::KIND.lifecycle().steps.iter().filter(offered) {
         let Some(step) = T::step(row.action) else { continue };
         actions.push(Action::new(row, None, step.check(T::KIND, state.status(), viewer, &subject)));
     }
@@ -122,7 +125,7 @@ pub struct LifecycleState {
 /// A step of a lifecycle.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct LifecycleStep {
-    /// The mutation, such as `acceptTask`.
+    /// The mutation, such as `acceptTask`; what only the scheduler does is none.
     pub action: String,
     /// The Chinese term.
     pub term: String,

@@ -1,6 +1,6 @@
 //! Refusals as data, faults as errors.
 use async_graphql::{Error, ErrorExtensions, Interface, SimpleObject};
-use zhixing_domain::{Kind, Rejection, Role, id::GlobalId};
+use zhixing_domain::{Kind, Rejection, Role, id::GlobalId, time::TimeError};
 use zhixing_event_store as store;
 
 /// An argument of a query that breaks its form: a GraphQL error with code `INVALID_INPUT` and the field's name.
@@ -14,6 +14,30 @@ pub fn invalid(field: &str, reason: &str) -> Error {
 /// Something that the viewer may not ask for.
 pub fn not_permitted(message: &str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", "NOT_PERMITTED"))
+}
+
+/// Days that cannot be counted: never guessed.
+pub fn time(error: &TimeError) -> Error {
+    let message = error.to_string();
+    Error::new(message).extend_with(|_, extensions| match error {
+        TimeError::CalendarMissing { year } => {
+            extensions.set("code", "CALENDAR_MISSING");
+            extensions.set("year", *year);
+        }
+        TimeError::LimitMissing { code, on } => {
+            extensions.set("code", "TIME_LIMIT_MISSING");
+            extensions.set("timeLimit", code.clone());
+            extensions.set("on", on.to_string());
+        }
+        TimeError::TooFar { field } => {
+            extensions.set("code", "INVALID_INPUT");
+            extensions.set("field", *field);
+        }
+        TimeError::Facts { at, .. } => {
+            extensions.set("code", "INVALID_INPUT");
+            extensions.set("field", format!("facts[{at}]"));
+        }
+    })
 }
 
 /// A fault: the client gets a code and no words of the database; the log gets the rest.

@@ -12,9 +12,13 @@ pub mod loader;
 pub mod node;
 pub mod projection;
 pub mod region;
+pub mod time;
 pub mod view;
 
+use std::sync::Arc;
+
 use async_graphql::{MergedObject, SDLExportOptions, Schema, ValidationMode};
+use zhixing_domain::TimeReference;
 use zhixing_event_store::{EventStore, Projector, view::Known};
 
 /// One line for each kind of object.
@@ -24,7 +28,7 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries, projection::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries, projection::Queries, time::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
@@ -49,8 +53,8 @@ fn build() -> async_graphql::SchemaBuilder<Query, Mutation, event::Subscriptions
 }
 
 /// The schema over this store.
-pub fn schema(store: EventStore, projector: Projector) -> Api {
-    build().data(store).data(projector).finish()
+pub fn schema(store: EventStore, projector: Projector, time: Arc<TimeReference>) -> Api {
+    build().data(store).data(projector).data(time).finish()
 }
 
 /// The schema as text, sorted, so that its history is readable.

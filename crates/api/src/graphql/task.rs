@@ -1,6 +1,7 @@
 //! Tasks, as the API shows and takes them.
 use async_graphql::{ComplexObject, Context, Enum, InputObject, Object, Result};
 use futures_util::FutureExt;
+use chrono::{DateTime, Utc};
 use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -15,6 +16,7 @@ use zhixing_domain::{
             ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
             TaskEvent as Event, TaskKind, TaskStatus, VerifyTaskCompletion,
         },
+        task_clock::TaskClock,
     },
 };
 use zhixing_event_store::Link;
@@ -27,6 +29,7 @@ use super::{
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
     plan::{Plan, of_visible_plans},
     region::Region,
+    time::Deadline,
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, view},
 };
@@ -76,6 +79,12 @@ view! {
         cancelled_reason: Option<String>,
         /// A remark.
         note: Option<String>,
+        #[graphql(skip)]
+        due_set_at: Option<DateTime<Utc>>,
+        #[graphql(skip)]
+        due_soon_pending: Option<Date>,
+        #[graphql(skip)]
+        overdue_pending: Option<Date>,
     }
 }
 
@@ -112,8 +121,29 @@ impl Task {
         self.kind = content.kind;
         self.title.clone_from(&content.title);
         self.summary.clone_from(&content.summary);
-        self.due_on = content.due_on;
+        self.set_due(content.due_on);
         self.note.clone_from(&content.note);
+    }
+    /// Takes a due date; another one than before is to be announced.
+    fn set_due(&mut self, due_on: Option<Date>) {
+        if self.due_on == due_on {
+            return;
+        }
+        let mut clock = TaskClock::default();
+        clock.set(due_on, self.life.updated_at);
+        self.due_on = due_on;
+        self.due_set_at = clock.set_at();
+        self.due_soon_pending = clock.due_soon_pending();
+        self.overdue_pending = clock.overdue_pending();
+    }
+    /// Nothing remains to be done, so nothing is to be announced.
+    fn close(&mut self) {
+        self.due_soon_pending = None;
+        self.overdue_pending = None;
+    }
+    /// Whether anything remains to be done.
+    const fn is_open(&self) -> bool {
+        !matches!(self.status, TaskStatus::Verified | TaskStatus::Cancelled)
     }
     fn assign(&mut self, responsibility: &Responsibility) {
         self.lead_unit_ids = Json(responsibility.lead_unit_ids.clone());
@@ -152,6 +182,9 @@ impl Fold for Task {
             returned_reason: None,
             cancelled_reason: None,
             note: None,
+            due_set_at: None,
+            due_soon_pending: None,
+            overdue_pending: None,
         })
     }
 
@@ -172,8 +205,16 @@ impl Fold for Task {
                 self.evidence.extend_from_slice(evidence);
             }
             Event::Returned { reason } => self.returned_reason = Some(reason.clone()),
-            Event::CompletionVerified { .. } => self.returned_reason = None,
-            Event::Cancelled { reason } => self.cancelled_reason = Some(reason.clone()),
+            Event::CompletionVerified { .. } => {
+                self.returned_reason = None;
+                self.close();
+            }
+            Event::Cancelled { reason } => {
+                self.cancelled_reason = Some(reason.clone());
+                self.close();
+            }
+            Event::DueSoon(_) => self.due_soon_pending = None,
+            Event::BecameOverdue { .. } => self.overdue_pending = None,
             Event::Accepted => {}
         }
     }
@@ -238,8 +279,11 @@ impl Task {
     }
     /// Whether it is due and neither verified nor cancelled. Derived today; nothing stale is stored.
     async fn is_overdue(&self, ctx: &Context<'_>) -> bool {
-        let open = !matches!(self.status, TaskStatus::Verified | TaskStatus::Cancelled);
-        open && self.due_on.is_some_and(|due| Date::of(ctx.store().clock().now()) > due)
+        self.is_open() && self.due_on.is_some_and(|due| Date::of(ctx.store().clock().now()) > due)
+    }
+    /// When it is due, and how that was counted (期限); null when no date is said.
+    async fn deadline(&self) -> Option<Deadline> {
+        self.due_on.map(|due| Deadline::of_plan(due, self.is_open()))
     }
     /// Its parts, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

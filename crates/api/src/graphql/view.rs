@@ -215,8 +215,8 @@ macro_rules! view {
                     None => <Self as $crate::graphql::view::Fold>::born(event, life.clone())?,
                 };
                 row.status = event.status().unwrap_or(row.status);
-                $crate::graphql::view::Fold::fold(&mut row, event);
                 row.life = life;
+                $crate::graphql::view::Fold::fold(&mut row, event);
                 Some(row)
             }
         }
@@ -246,7 +246,7 @@ pub trait Fold: Sized {
     const ENTRIES: Option<&'static Table> = None;
     /// The row that the first event makes; `None` when it is not a first event.
     fn born(event: &<Self::Of as Aggregate>::Event, life: Life<Self::Of>) -> Option<Self>;
-    /// What every event, the first too, changes in the row. The status is set already.
+    /// What every event, the first too, changes in the row. Status and life (so the time of the event) are set already.
     fn fold(&mut self, event: &<Self::Of as Aggregate>::Event);
     /// The object it belongs to.
     fn belongs_to(&self) -> Option<Uuid> {

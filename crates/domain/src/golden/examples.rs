@@ -5,7 +5,8 @@ use crate::{
     Date, Id,
     organisation::unit::*,
     performance::{attainment::*, indicator::*},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, plan::*, task::*, task_clock::*},
+    time::CalendarVersion,
 };
 
 fn id<T>(number: u128) -> Id<T> {
@@ -188,6 +189,14 @@ pub(super) fn task_events() -> Vec<TaskEvent> {
         TaskEvent::CompletionVerified { note: Some("属实".into()) },
         TaskEvent::CompletionVerified { note: None },
         TaskEvent::Cancelled { reason: "事项取消".into() },
+        TaskEvent::DueSoon(DueSoon {
+            due_on: date("2018-12-31"),
+            working_days: 5,
+            rule_code: "TASK_DUE_SOON".into(),
+            rule_valid_from: date("2009-01-01"),
+            calendars: vec![CalendarVersion { year: 2018, version: 1 }],
+        }),
+        TaskEvent::BecameOverdue { due_on: date("2018-12-31") },
     ]
 }
 

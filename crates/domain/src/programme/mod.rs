@@ -2,3 +2,4 @@
 pub mod data_import;
 pub mod plan;
 pub mod task;
+pub mod task_clock;

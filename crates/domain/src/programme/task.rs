@@ -10,7 +10,10 @@ use crate::{
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
     policy::By,
-    programme::plan::{OPEN_STATES, Plan},
+    programme::{
+        plan::{OPEN_STATES, Plan},
+        task_clock::{AnnounceTaskDueSoon, AnnounceTaskOverdue, DueSoon, TaskClock},
+    },
     text,
 };
 
@@ -56,6 +59,7 @@ const OFFICE: &[By] = &[By::InRegion(Role::LeadingGroupOffice)];
 const LEAD: &[By] = &[By::InLeadUnit(Role::UnitOfficer), By::InLeadUnit(Role::UnitApprover)];
 const RESPONSIBLE: &[By] =
     &[By::InResponsibleUnit(Role::UnitOfficer), By::InResponsibleUnit(Role::UnitApprover)];
+const CLOCK: &[By] = &[By::InRegion(Role::Scheduler)];
 const LIFE: Step<TaskStatus> = Step {
     action: "",
     term: "",
@@ -129,6 +133,8 @@ const STEPS: &[Step<TaskStatus>] = &[
         requires: &[Requirement::Reason],
         ..LIFE
     },
+    Step { action: "announceTaskDueSoon", term: "提醒到期", from: OPEN, by: CLOCK, ..LIFE },
+    Step { action: "announceTaskOverdue", term: "登记逾期", from: OPEN, by: CLOCK, ..LIFE },
 ];
 
 commands! {
@@ -144,6 +150,8 @@ commands! {
         on ReturnTask = "returnTask" (reason);
         on VerifyTaskCompletion = "verifyTaskCompletion";
         on CancelTask = "cancelTask" (reason);
+        on AnnounceTaskDueSoon = "announceTaskDueSoon";
+        on AnnounceTaskOverdue = "announceTaskOverdue";
     }
 }
 
@@ -362,6 +370,10 @@ pub enum TaskEvent {
     CompletionVerified { note: Option<String> },
     /// 任务已取消
     Cancelled { reason: String },
+    /// 任务即将到期
+    DueSoon(DueSoon),
+    /// 任务已逾期
+    BecameOverdue { due_on: Date },
 }
 impl Event for TaskEvent {}
 
@@ -370,7 +382,7 @@ impl TaskEvent {
     pub const fn status(&self) -> Option<TaskStatus> {
         match self {
             Self::Registered { .. } => Some(Registered),
-            Self::Amended { .. } => None,
+            Self::Amended { .. } | Self::DueSoon(_) | Self::BecameOverdue { .. } => None,
             Self::UnitsAssigned { .. } | Self::UnitsReassigned { .. } => Some(Assigned),
             Self::Accepted => Some(Accepted),
             Self::ProgressReported { .. } => Some(InProgress),
@@ -393,6 +405,8 @@ pub struct Task {
     reported_by: Option<String>,
     /// Pieces of evidence brought so far.
     evidence: usize,
+    /// What was announced of its due date.
+    clock: TaskClock,
 }
 
 /// Most pieces of evidence of one task.
@@ -586,6 +600,14 @@ impl Aggregate for Task {
                 text::required("reason", &reason, text::LONG)?;
                 TaskEvent::Cancelled { reason }
             }
+            TaskCommand::AnnounceTaskDueSoon(AnnounceTaskDueSoon { due_soon, .. }) => {
+                self.clock.check_due_soon(&due_soon)?;
+                TaskEvent::DueSoon(due_soon)
+            }
+            TaskCommand::AnnounceTaskOverdue(AnnounceTaskOverdue { due_on, .. }) => {
+                self.clock.check_overdue(due_on, context.today())?;
+                TaskEvent::BecameOverdue { due_on }
+            }
         }])
     }
 
@@ -595,8 +617,14 @@ impl Aggregate for Task {
             TaskEvent::Registered { region_code, content, .. } => {
                 self.region = Some(*region_code);
                 self.content = Some(content.clone());
+                self.clock.set(content.due_on, stamp.at);
             }
-            TaskEvent::Amended { content, .. } => self.content = Some(content.clone()),
+            TaskEvent::Amended { content, .. } => {
+                self.content = Some(content.clone());
+                self.clock.set(content.due_on, stamp.at);
+            }
+            TaskEvent::DueSoon(_) => self.clock.said_due_soon(),
+            TaskEvent::BecameOverdue { .. } => self.clock.said_overdue(),
             TaskEvent::UnitsAssigned { responsibility }
             | TaskEvent::UnitsReassigned { responsibility, .. } => {
                 self.responsibility.clone_from(responsibility);
@@ -745,6 +773,26 @@ mod tests {
         for percent in [-1, 101, i32::MAX] {
             let command = ReportTaskProgress { id: id(5), percent, note: "进展".into(), evidence: vec![] };
             task(3).when(&officer("eve", id(11)), command).then_rejected("INVALID_INPUT");
+        }
+    }
+
+    #[test]
+    fn only_the_scheduler_announces() {
+        let announce = AnnounceTaskDueSoon { id: id(5), due_soon: due_soon() };
+        task(2).when(&crate::Viewer::scheduler(), announce.clone()).then([TaskEvent::DueSoon(due_soon())]);
+        task(2).when(&office("ann"), announce).then_rejected("NOT_PERMITTED");
+        let overdue = AnnounceTaskOverdue { id: id(5), due_on: Date::new(2020, 12, 31).unwrap() };
+        // It is 1970.
+        task(2).when(&crate::Viewer::scheduler(), overdue).then_rejected("RULE_VIOLATION");
+    }
+
+    fn due_soon() -> DueSoon {
+        DueSoon {
+            due_on: Date::new(2020, 12, 31).unwrap(),
+            working_days: 5,
+            rule_code: "TASK_DUE_SOON".into(),
+            rule_valid_from: Date::new(2009, 1, 1).unwrap(),
+            calendars: Vec::new(),
         }
     }
 

@@ -11,6 +11,7 @@ mod database;
 mod fencing;
 mod full;
 mod growth;
+mod leases;
 mod listings;
 mod model;
 mod partitions;
