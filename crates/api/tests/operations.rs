@@ -254,6 +254,8 @@ async fn a_service_signs_at_its_start_and_at_its_end_and_shows_it_to_everybody()
     let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
         .current_dir(place.directory.path())
         .args(["serve", "--listen", "127.0.0.1:0"])
+        // Nothing else is to be appended meanwhile.
+        .env("ZHIXING_SCHEDULER", "false")
         .stdout(std::process::Stdio::piped())
         .spawn()
         .unwrap();
