@@ -53,7 +53,7 @@ pub trait Authenticator: Send + Sync + 'static {
 #[error("{0}")]
 pub struct Refused(pub String);
 
-/// Adds data to each request, such as a set of data loaders.
+/// Adds data to each request, such as the rows it has read.
 pub type Prepare = Arc<dyn Fn(Request) -> Request + Send + Sync>;
 
 /// Gives each request without an `x-request-id` one.
