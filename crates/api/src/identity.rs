@@ -3,6 +3,7 @@
 //!
 //! `Authorization: Bearer dev:ACTOR:ROLE[,ROLE…][:unit=ID][:region=CODE]`, for example
 //! `dev:ann:LEADING_GROUP_OFFICE:region=620000`.
+use sea_query::Condition;
 use zhixing_domain::{Id, RegionCode, Role, Viewer, organisation::unit::Unit, policy::AuthenticationMethod};
 use zhixing_event_store::EventStore;
 
@@ -44,9 +45,10 @@ impl Identity {
         };
         if let Some(id) = said.unit {
             let failed = |_| refuse("the unit cannot be looked up now");
-            let unit: Vec<UnitView> = self.store.pool().many(&[id.uuid()]).await.map_err(failed)?;
+            let mut reader = self.store.pool().reader().await.map_err(failed)?;
+            let unit: Vec<UnitView> = reader.many(&[id.uuid()], Condition::all()).await.map_err(failed)?;
             let unit = unit.first().ok_or_else(|| refuse("there is no such unit"))?;
-            let groups = self.store.naming(id.uuid(), MEMBER, MOST_GROUPS).await.map_err(failed)?;
+            let groups = reader.naming(id.uuid(), MEMBER, MOST_GROUPS).await.map_err(failed)?;
             viewer.units = std::iter::once(id).chain(groups.into_iter().map(Id::new)).collect();
             viewer.region = said.region.unwrap_or(unit.region_code);
         }

@@ -25,6 +25,8 @@ pub mod work;
 
 #[cfg(test)]
 mod contract;
+mod facts;
+mod log;
 mod partitions;
 mod postgres;
 mod sqlite;

@@ -103,6 +103,24 @@ impl Reader {
         self.rows(select::<R>(filter).limit(limit)).await
     }
 
+    /// The objects that name `target` in this relation, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn naming(&mut self, target: Uuid, relation: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
+        const NAMING: &str = "select source_id from links where target_id = $1 and relation = $2 limit $3";
+        Ok(match self {
+            Self::Postgres(db) => {
+                let query = sqlx::query_scalar(NAMING).bind(target).bind(relation).bind(i64::from(limit));
+                query.fetch_all(&mut **db).await?
+            }
+            Self::Sqlite(db) => {
+                let query = sqlx::query_scalar(NAMING).bind(target).bind(relation).bind(i64::from(limit));
+                query.fetch_all(&mut **db).await?
+            }
+        })
+    }
+
     async fn rows<R: Row>(&mut self, statement: &SelectStatement) -> Result<Vec<R>, Error> {
         Ok(match self {
             Self::Postgres(db) => {

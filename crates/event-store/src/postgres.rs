@@ -2,7 +2,8 @@
 use std::time::Instant;
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, PgConnection, PgPool, Postgres, postgres::PgArguments, query::Query,
+    AssertSqlSafe, Connection as _, Executor as _, PgConnection, PgPool, Postgres, postgres::PgArguments,
+    query::Query,
 };
 use uuid::Uuid;
 use zhixing_domain::Kind;
@@ -23,10 +24,13 @@ const HEAD: &str = "select position, hash from log_head where id = 1";
 // A scalar subquery per stream: the planner always answers it from the index, even on a fresh table.
 const VERSIONS: &str = "select s.id, coalesce((select version from events e where e.stream_id = s.id \
      order by version desc limit 1), 0) from unnest($1::uuid[]) as s(id)";
-const CLAIMS: &str = "select c.scope, c.key, c.stream_id from unnest($1::text[], $2::text[]) as k(scope, key) \
-     join claims c on c.scope = k.scope and c.key = k.key";
-const COMMANDS: &str = "select c.actor, c.command_id, c.fingerprint, c.first_position, c.last_position \
-     from unnest($1::text[], $2::text[]) as k(actor, id) join commands c on c.actor = k.actor and c.command_id = k.id";
+// `lateral … limit 1` and [`INDEXES`] for the same reason: what is planned while the tables are small would go on reading
+// all claims or commands at every append, until the tables are analysed again.
+const CLAIMS: &str = "select k.scope, k.key, c.stream_id from unnest($1::text[], $2::text[]) as k(scope, key) \
+     cross join lateral (select stream_id from claims where scope = k.scope and key = k.key limit 1) c";
+const COMMANDS: &str = "select k.actor, k.id, c.fingerprint, c.first_position, c.last_position \
+     from unnest($1::text[], $2::text[]) as k(actor, id) cross join lateral (select fingerprint, first_position, \
+     last_position from commands where actor = k.actor and command_id = k.id limit 1) c";
 const RELEASE: &str = "delete from claims c using unnest($1::text[], $2::text[]) as k(scope, key) \
      where c.scope = k.scope and c.key = k.key";
 const UNLINK: &str = "delete from links l using unnest($1::uuid[], $2::text[], $3::uuid[]) as k(target, relation, source) \
@@ -39,9 +43,9 @@ const MOVE: &str = "with moved as (update log_head set position = $1, hash = $2 
      as s(id, version) where s.version <> coalesce((select version from events e where e.stream_id = s.id \
      order by version desc limit 1), 0))";
 const STILL_FREE: &str = " and not exists (select from unnest($28::text[], $29::text[]) as k(scope, key) \
-     join claims c on c.scope = k.scope and c.key = k.key)";
+     cross join lateral (select from claims where scope = k.scope and key = k.key limit 1) c)";
 const STILL_NEW: &str = " and not exists (select from unnest($32::text[], $33::text[]) as k(actor, id) \
-     join commands c on c.actor = k.actor and c.command_id = k.id)";
+     cross join lateral (select from commands where actor = k.actor and command_id = k.id limit 1) c)";
 const EVENTS: &str = " select * from unnest($8::bigint[], $9::text[], $10::uuid[], $11::bigint[], $12::uuid[], $13::text[], \
      $14::int[], $15::text[], $16::text[], $17::uuid[], $18::text[], $19::text[], $20::text[], $21::text[], $22::uuid[], \
      $23::uuid[], $24::text[], $25::timestamptz[], $26::timestamptz[], $27::bytea[])";
@@ -57,6 +61,9 @@ const FIXED: usize = 40;
 const MOVED: &str = "exists (select from moved)";
 // The notification leaves with the commit: whoever hears it can read the events.
 const TELL: &str = " select pg_notify($7, current_schema() || ' ' || $1) from moved";
+
+/// Everything that the writer asks is answered from an index, also when a table is small today.
+const INDEXES: &str = "set enable_seqscan = off";
 
 /// The log's only way to the database: a connection of its own, and the end of the log as this process left it.
 #[derive(Debug)]
@@ -113,6 +120,7 @@ impl Log {
         let connecting = async {
             let mut own = PgConnection::connect_with(&options).await?;
             let_go(&mut own).await?;
+            own.execute(INDEXES).await?;
             Ok(own)
         };
         let connected = tokio::time::timeout(WAIT_FOR_CONNECTION, connecting).await;

@@ -8,22 +8,16 @@ use std::{
 use chrono::{DateTime, Utc};
 use futures_util::Stream;
 use lru::LruCache;
-use sea_query::{Alias, Expr, ExprTrait, Func, Query};
-use sea_query_sqlx::SqlxBinder;
 use sha2::{Digest, Sha256};
-use sqlx::AssertSqlSafe;
 use tokio::sync::watch;
 use uuid::Uuid;
-use zhixing_domain::{
-    Aggregate, Clock, Command, Fact, Id, Kind, RegionCode, Rejection, Viewer, aggregate::Stamp,
-};
+use zhixing_domain::{Aggregate, Clock, Command, Id, Rejection, Viewer, aggregate::Stamp};
 
 use crate::{
-    Error, Meta, Pool, Recorded, View, Work,
+    Error, Meta, Pool, View, Work,
     append::{CommandKey, Refusal, Seen, Writer},
-    event::{COLUMNS, Shared},
+    event::Shared,
     pool::{on, transaction},
-    stored,
     tail::Tail,
     view::Known,
     work::{Loaded, share},
@@ -400,109 +394,6 @@ impl EventStore {
             sqlx::query_scalar(VERSION).bind(id).fetch_optional(db).await?
         });
         Ok(actual.unwrap_or(0) != decided_on)
-    }
-
-    /// What is known of objects of one kind.
-    pub(crate) async fn facts(&self, kind: Kind, ids: &[Uuid]) -> Result<Vec<Fact>, Error> {
-        let Some(known) = self.0.catalogue.iter().find(|known| known.kind == kind) else {
-            return Ok(Vec::new());
-        };
-        let parent = known.parent.map_or_else(|| Expr::value(None::<Uuid>), Expr::col);
-        let statement = Query::select()
-            .columns(["id", "status", "region_code"])
-            .expr(parent)
-            .from(Alias::new(known.table.name))
-            .and_where(Expr::col("id").is_in(ids.iter().copied()))
-            .to_owned();
-        let rows: Vec<(Uuid, String, RegionCode, Option<Uuid>)> = on!(&self.0.pool, |db, dialect| {
-            let (sql, values) = statement.build_sqlx(dialect());
-            sqlx::query_as_with(AssertSqlSafe(sql), values).fetch_all(db).await?
-        });
-        let fact =
-            |(id, status, region, belongs_to)| Fact { kind, id, status, region: Some(region), belongs_to };
-        Ok(rows.into_iter().map(fact).collect())
-    }
-
-    /// How many objects of a kind under `parent` are in no final state.
-    pub(crate) async fn count_open(&self, kind: Kind, parent: Uuid) -> Result<u64, Error> {
-        let known = self.0.catalogue.iter().find(|known| known.kind == kind);
-        let Some((table, column)) = known.and_then(|known| Some((known.table, known.parent?))) else {
-            return Ok(0);
-        };
-        let statement = Query::select()
-            .expr(Func::count(Expr::col(sea_query::Asterisk)))
-            .from(Alias::new(table.name))
-            .and_where(Expr::col(column).eq(parent))
-            .and_where(Expr::col("status").is_not_in(kind.lifecycle().finals))
-            .to_owned();
-        let count: i64 = on!(&self.0.pool, |db, dialect| {
-            let (sql, values) = statement.build_sqlx(dialect());
-            sqlx::query_scalar_with(AssertSqlSafe(sql), values).fetch_one(db).await?
-        });
-        Ok(u64::try_from(count).unwrap_or(0))
-    }
-
-    /// Who holds a unique key.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn holder(&self, scope: &str, key: &str) -> Result<Option<Uuid>, Error> {
-        const HOLDER: &str = "select stream_id from claims where scope = $1 and key = $2";
-        Ok(on!(&self.0.pool, |db, _dialect| {
-            sqlx::query_scalar(HOLDER).bind(scope).bind(key).fetch_optional(db).await?
-        }))
-    }
-
-    /// The objects that name `target` in this relation, at most `limit`.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn naming(&self, target: Uuid, relation: &str, limit: u32) -> Result<Vec<Uuid>, Error> {
-        const NAMING: &str = "select source_id from links where target_id = $1 and relation = $2 limit $3";
-        Ok(on!(&self.0.pool, |db, _dialect| {
-            sqlx::query_scalar(NAMING)
-                .bind(target)
-                .bind(relation)
-                .bind(i64::from(limit))
-                .fetch_all(db)
-                .await?
-        }))
-    }
-}
-
-impl Pool {
-    /// Events behind `after`, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`] when one of them cannot be read, or when the database fails.
-    pub async fn read_log(&self, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
-        self.read_each(after, limit).await?.into_iter().collect()
-    }
-
-    /// Events of one stream behind a version, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`] when one of them cannot be read, [`Error::Broken`] when one is missing or there twice, or when
-    /// the database fails.
-    pub async fn read_stream(&self, stream: Uuid, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
-        let sql = format!(
-            "select {COLUMNS} from events where stream_id = $1 and version > $2 order by version limit $3"
-        );
-        let events: Vec<Recorded> = on!(self, |db, _dialect| {
-            let query = sqlx::query(AssertSqlSafe(sql)).bind(stream).bind(after).bind(i64::from(limit));
-            query.fetch_all(db).await?.iter().map(stored::read).collect::<Result<_, Error>>()?
-        });
-        stored::in_step(&events, after)?;
-        Ok(events)
-    }
-
-    /// How many events a stream has.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn count_stream(&self, stream: Uuid) -> Result<i64, Error> {
-        const COUNT: &str = "select count(*) from events where stream_id = $1";
-        Ok(on!(self, |db, _dialect| sqlx::query_scalar(COUNT).bind(stream).fetch_one(db).await?))
     }
 }
 

@@ -122,7 +122,7 @@ async fn the_last_word_on_a_link_counts(db: &Database) {
     let outcomes = together(db, &store, appends).await;
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     for (target, named) in [(kept, true), (gone, false), (back, true)] {
-        let sources = store.naming(target, "member", 10).await.unwrap();
+        let sources = store.pool().reader().await.unwrap().naming(target, "member", 10).await.unwrap();
         assert_eq!(sources, if named { vec![source] } else { vec![] });
     }
 }

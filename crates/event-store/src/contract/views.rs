@@ -80,7 +80,7 @@ async fn links_follow_the_row(db: &Database) {
     for members in [vec![a, b], vec![b, c], vec![], vec![c]] {
         set_members(&store, group, &members).await;
         for unit in [a, b, c] {
-            let groups = store.naming(unit.uuid(), MEMBER, 10).await.unwrap();
+            let groups = store.pool().reader().await.unwrap().naming(unit.uuid(), MEMBER, 10).await.unwrap();
             assert_eq!(groups, if members.contains(&unit) { vec![group.uuid()] } else { vec![] });
         }
     }

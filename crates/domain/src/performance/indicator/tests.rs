@@ -1,0 +1,159 @@
+use super::*;
+use crate::{
+    Date, Fact, Viewer,
+    spec::{given, office},
+};
+use uuid::Uuid;
+
+fn id<T>(number: u128) -> Id<T> {
+    Id::new(Uuid::from_u128(number))
+}
+fn definition() -> DefineIndicator {
+    DefineIndicator {
+        plan_id: id(1),
+        task_id: None,
+        code: "GS11-6_2-01".into(),
+        name: "监督抽查合格率".into(),
+        unit: "%".into(),
+        measure: Measure::Ratio,
+        target: Target {
+            comparator: Comparator::AtLeast,
+            value: "90".parse().unwrap(),
+            upper: None,
+            text: None,
+            approximate: false,
+            recurrence: None,
+            due_on: Date::new(2015, 12, 31).unwrap(),
+        },
+        basis: TargetBasis::Numeric,
+        baseline: None,
+        scope: None,
+        region_code: "620000".parse().unwrap(),
+        source_phrase: None,
+        note: None,
+    }
+}
+fn record(period: &str, value: &str) -> RecordMeasurement {
+    RecordMeasurement {
+        id: id(5),
+        period: period.parse().unwrap(),
+        region_code: None,
+        value: value.parse().unwrap(),
+        evidence: vec![],
+        note: None,
+    }
+}
+fn recorded(number: i32, period: &str, value: &str) -> IndicatorEvent {
+    IndicatorEvent::MeasurementRecorded {
+        number,
+        period: period.parse().unwrap(),
+        region_code: "620000".parse().unwrap(),
+        value: value.parse().unwrap(),
+        reported_by: None,
+        evidence: vec![],
+        note: None,
+    }
+}
+fn defined() -> (&'static str, IndicatorEvent) {
+    ("ann", IndicatorEvent::Defined(definition()))
+}
+
+#[test]
+fn an_increase_needs_a_baseline_even_if_its_value_comes_later() {
+    let mut indicator = definition();
+    indicator.target.comparator = Comparator::IncreaseBy;
+    let plan = Fact {
+        kind: Kind::Plan,
+        id: Uuid::from_u128(1),
+        status: "DRAFT".into(),
+        region: None,
+        belongs_to: None,
+    };
+    let facts = || Facts { objects: vec![plan.clone()], open_children: vec![] };
+    given::<Indicator>([])
+        .with(facts())
+        .when(&office("ann"), indicator.clone())
+        .then_rejected("INVALID_INPUT");
+    indicator.baseline = Some(Baseline { value: None, as_of: None, note: None });
+    given::<Indicator>([])
+        .with(facts())
+        .when(&office("ann"), indicator.clone())
+        .then([IndicatorEvent::Defined(indicator.clone())]);
+    let history = [("ann", IndicatorEvent::Defined(indicator)), ("ann", recorded(1, "2015", "95"))];
+    given::<Indicator>(history)
+        .when(&office("ann"), JudgeIndicator { id: id(5), note: None })
+        .then_rejected("RULE_VIOLATION");
+}
+
+#[test]
+fn periods_of_one_region_do_not_overlap() {
+    let history = || [defined(), ("ann", recorded(1, "2014", "91"))];
+    given::<Indicator>(history())
+        .when(&office("ann"), record("2014Q3", "91"))
+        .then_rejected("RULE_VIOLATION");
+    given::<Indicator>(history())
+        .when(&office("ann"), record("2015", "92"))
+        .then([recorded(2, "2015", "92")]);
+    let elsewhere = RecordMeasurement { region_code: "620100".parse().ok(), ..record("2014Q3", "91") };
+    let event = IndicatorEvent::MeasurementRecorded {
+        number: 2,
+        period: "2014Q3".parse().unwrap(),
+        region_code: "620100".parse().unwrap(),
+        value: "91".parse().unwrap(),
+        reported_by: None,
+        evidence: vec![],
+        note: None,
+    };
+    given::<Indicator>(history()).when(&office("ann"), elsewhere).then([event]);
+}
+
+#[test]
+fn a_ratio_is_a_percentage_and_a_region_lies_inside() {
+    given::<Indicator>([defined()])
+        .when(&office("ann"), record("2014", "100.1"))
+        .then_rejected("INVALID_INPUT");
+    let outside = RecordMeasurement { region_code: "430000".parse().ok(), ..record("2014", "90") };
+    given::<Indicator>([defined()]).when(&office("ann"), outside).then_rejected("INVALID_INPUT");
+    let stranger = Viewer { region: "430000".parse().unwrap(), ..office("eve") };
+    given::<Indicator>([defined()]).when(&stranger, record("2014", "90")).then_rejected("NOT_PERMITTED");
+}
+
+#[test]
+fn it_is_judged_by_its_measurements_and_anew_after_a_correction() {
+    let judge = JudgeIndicator { id: id(5), note: None };
+    let value = |text: &str| text.parse::<Amount>().unwrap();
+    given::<Indicator>([defined(), ("ann", recorded(1, "2015", "89.99"))])
+        .when(&office("ann"), judge.clone())
+        .then([IndicatorEvent::Judged { attained: false, value: value("89.99"), note: None }]);
+    let corrected = IndicatorEvent::MeasurementCorrected {
+        number: 1,
+        period: "2015".parse().unwrap(),
+        region_code: "620000".parse().unwrap(),
+        value: value("90"),
+        former_value: value("89.99"),
+        reason: "笔误".into(),
+    };
+    let history = [
+        defined(),
+        ("ann", recorded(1, "2015", "89.99")),
+        ("ann", IndicatorEvent::Judged { attained: false, value: value("89.99"), note: None }),
+        ("ann", corrected),
+    ];
+    given::<Indicator>(history).when(&office("ann"), judge.clone()).then([IndicatorEvent::Judged {
+        attained: true,
+        value: value("90"),
+        note: None,
+    }]);
+    given::<Indicator>([defined()]).when(&office("ann"), judge).then_rejected("NOT_ALLOWED_IN_STATE");
+}
+
+#[test]
+fn only_what_was_measured_is_corrected() {
+    for number in [0, -1, 2, i32::MIN, i32::MAX] {
+        let value = "91".parse().unwrap();
+        let command = CorrectMeasurement { id: id(5), number, value, reason: "笔误".into() };
+        given::<Indicator>([defined(), ("ann", recorded(1, "2015", "90"))])
+            .when(&office("ann"), command)
+            .then_rejected("INVALID_INPUT");
+    }
+}

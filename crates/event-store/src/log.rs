@@ -1,0 +1,41 @@
+//! Reading the log: from a position on, or the life of one object.
+use sqlx::AssertSqlSafe;
+use uuid::Uuid;
+
+use crate::{Error, Pool, Recorded, event::COLUMNS, pool::on, stored};
+
+impl Pool {
+    /// Events behind `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when one of them cannot be read, or when the database fails.
+    pub async fn read_log(&self, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
+        self.read_each(after, limit).await?.into_iter().collect()
+    }
+
+    /// Events of one stream behind a version, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when one of them cannot be read, [`Error::Broken`] when one is missing or there twice, or when
+    /// the database fails.
+    pub async fn read_stream(&self, stream: Uuid, after: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
+        let sql = format!(
+            "select {COLUMNS} from events where stream_id = $1 and version > $2 order by version limit $3"
+        );
+        let events: Vec<Recorded> = on!(self, |db, _dialect| {
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(stream).bind(after).bind(i64::from(limit));
+            query.fetch_all(db).await?.iter().map(stored::read).collect::<Result<_, Error>>()?
+        });
+        stored::in_step(&events, after)?;
+        Ok(events)
+    }
+
+    /// How many events a stream has.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_stream(&self, stream: Uuid) -> Result<i64, Error> {
+        const COUNT: &str = "select count(*) from events where stream_id = $1";
+        Ok(on!(self, |db, _dialect| sqlx::query_scalar(COUNT).bind(stream).fetch_one(db).await?))
+    }
+}
