@@ -24,7 +24,7 @@ pub trait Shown: Aggregate {
 
 /// Which rows a viewer may see: a condition pushed into every query, never a filter afterwards.
 pub trait Visible: Row {
-    /// Fields that lead to other rows by [`Ask::load`](super::context::Ask::load); see [`super::found`].
+    /// Fields that lead to other rows by [`Ask::load`]; see [`super::found`].
     const RELATIONS: &'static [&'static str] = &[];
     /// Adds the keys of the rows that one of [`Self::RELATIONS`] leads to.
     fn related(&self, _relation: &str, _wanted: &mut Wanted) {}
