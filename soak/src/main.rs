@@ -3,6 +3,7 @@
 //! Slow on purpose and not part of the tests. Every command says how far it is, ends with a verdict, and has exit code 1
 //! when anything failed.
 mod check;
+mod clocks;
 mod cluster;
 mod crash;
 mod disk;
@@ -31,6 +32,7 @@ const EXAMPLES: &str = "Examples:
   cargo run -p zhixing-soak -- load --database sqlite:/srv/soak.db
   cargo run -p zhixing-soak -- crash --rounds 10
   cargo run -p zhixing-soak -- faults
+  cargo run --release -p zhixing-soak -- clocks --clocks 100000
   cargo run --release -p zhixing-soak -- growth --events 10000000 --directory /var/tmp
 
 Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine.";
@@ -56,6 +58,8 @@ enum Command {
     Growth(growth::Arguments),
     /// Lost connections, exhausted pools and full disks
     Faults(faults::Arguments),
+    /// The scheduler with very many running clocks: a tenth falls due on one day, each is announced once
+    Clocks(clocks::Arguments),
 }
 
 #[tokio::main]
@@ -66,6 +70,7 @@ async fn main() -> ExitCode {
         Command::Crash(arguments) => crash::crash(&arguments).await,
         Command::Growth(arguments) => growth::growth(arguments).await,
         Command::Faults(arguments) => faults::faults(&arguments).await,
+        Command::Clocks(arguments) => clocks::clocks(arguments).await,
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

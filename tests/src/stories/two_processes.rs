@@ -82,16 +82,17 @@ async fn both_write_and_both_hear_it_all_on_postgres() {
     tell(Base::Postgres, both_write_and_both_hear_it_all).await;
 }
 
+/// An officer of the unit that leads the task.
+fn officer(world: &World) -> Viewer {
+    let units = vec![world.lead.parse().unwrap()];
+    Viewer { actor: "wei".into(), roles: vec![Role::UnitOfficer], units, ..office() }
+}
+
 async fn what_one_remembers_of_old_is_decided_anew(house: &mut House) {
     let world = World::new(house).await;
     let other = house.another_store().await;
     let id: Id<_> = world.task.parse().unwrap();
-    let officer = Viewer {
-        actor: "wei".into(),
-        roles: vec![Role::UnitOfficer],
-        units: vec![world.lead.parse().unwrap()],
-        ..office()
-    };
+    let officer = officer(&world);
     // This process remembers the task as assigned; the other accepts it.
     let accepted =
         give::<task::Task>(&other, officer.clone(), AcceptTask { id }, Some("accept")).await.unwrap();
@@ -137,12 +138,7 @@ async fn ten_of_each_report_at_once(house: &mut House) {
     let world = World::new(house).await;
     let other = house.another_store().await;
     let id: Id<_> = world.task.parse().unwrap();
-    let officer = Viewer {
-        actor: "wei".into(),
-        roles: vec![Role::UnitOfficer],
-        units: vec![world.lead.parse().unwrap()],
-        ..office()
-    };
+    let officer = officer(&world);
     give::<task::Task>(&house.store, officer.clone(), AcceptTask { id }, None).await.unwrap();
     let reports = (0..20).map(|percent| {
         let store = if percent % 2 == 0 { &house.store } else { &other };
