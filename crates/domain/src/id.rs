@@ -173,6 +173,11 @@ impl<T> Serialize for Key<T> {
         self.0.0.serialize(serializer)
     }
 }
+impl<'de, T> Deserialize<'de> for Key<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Uuid::deserialize(deserializer).map(|uuid| Self(Id::new(uuid)))
+    }
+}
 newtype!(Key<T> as Uuid, into: |key| key.0.0, from: |uuid| Ok(Self(Id::new(uuid))));
 
 newtype!(Id<T> as Uuid, into: |id| id.0, from: |uuid| Ok(Self::new(uuid)));

@@ -11,7 +11,7 @@ use lru::LruCache;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Clock, Command, Id, Rejection, Viewer, aggregate::Stamp};
+use zhixing_domain::{Aggregate, Clock, Command, Id, Rejection, Viewer};
 
 use crate::{
     Error, Meta, Pool, View, Work,
@@ -68,9 +68,18 @@ struct Inner {
     catalogue: Vec<Known>,
     writer: Writer,
     tail: Tail,
-    cache: Mutex<LruCache<Uuid, Arc<dyn Any + Send + Sync>>>,
+    cache: Mutex<LruCache<Uuid, Kept>>,
     /// Commands on one object queue up here instead of failing each other.
     turns: Vec<tokio::sync::Mutex<()>>,
+}
+
+/// An aggregate that is kept ready to decide.
+#[derive(Clone)]
+struct Kept {
+    /// A [`Loaded`].
+    loaded: Arc<dyn Any + Send + Sync>,
+    /// Somebody else may have written since: what came is read before it is used.
+    behind: bool,
 }
 
 impl std::fmt::Debug for EventStore {
@@ -85,9 +94,9 @@ const CACHED: usize = 20_000;
 const TURNS: usize = 4_096;
 /// How often a command is decided anew because a rival of another process came first.
 const TRIES: usize = 20;
-/// Events behind a snapshot, or the beginning, after which a new one is kept.
+/// A stream leaves a snapshot whenever it has so many events more. The last two are kept.
 const SNAPSHOT_EVERY: i64 = 500;
-/// Snapshots belong to one release: another may remember something else.
+/// Snapshots belong to one release: another may remember or show something else.
 const RELEASE: &str = env!("CARGO_PKG_VERSION");
 /// Events read at once when a stream is folded.
 const PAGE: u32 = 1_000;
@@ -189,7 +198,7 @@ impl EventStore {
                 Ok(object) => object,
                 // An old state may refuse what the present one allows.
                 Err(Error::Rejected(_)) if self.is_stale(&work, id.uuid()).await? => {
-                    self.forget(id.uuid());
+                    self.doubt(id.uuid());
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -197,7 +206,7 @@ impl EventStore {
             // What is written is checked by the commit; a trial and what changes nothing have to be checked here.
             let unchecked = order.dry_run || work.events().next().is_none();
             if unchecked && self.is_stale(&work, id.uuid()).await? {
-                self.forget(id.uuid());
+                self.doubt(id.uuid());
                 continue;
             }
             if order.dry_run {
@@ -257,7 +266,12 @@ impl EventStore {
     /// # Errors
     /// When the database fails or an event cannot be read.
     pub async fn as_of<V: View>(&self, id: Id<V::Of>, until: AsOf) -> Result<Option<V>, Error> {
-        Ok(self.fold::<V>(id, Some(until)).await?.row)
+        let base = match until {
+            AsOf::Version(version) => self.snapshot_at::<V>(id, version).await?,
+            // Snapshots do not say of when they are.
+            AsOf::Time(_) => Loaded::new(),
+        };
+        Ok(self.fold_on::<V>(id, base, Some(until)).await?.row)
     }
 
     /// The decision state, as it is now.
@@ -270,13 +284,21 @@ impl EventStore {
 
     /// The aggregate, and whether it came from the cache, so that it may be out of date.
     pub(crate) async fn load<V: View>(&self, id: Id<V::Of>) -> Result<(Arc<Loaded<V>>, bool), Error> {
-        let cached = self.cache().get(&id.uuid()).cloned();
-        if let Some(loaded) = cached.and_then(|loaded| loaded.downcast::<Loaded<V>>().ok()) {
-            return Ok((loaded, true));
-        }
-        let loaded = match self.load_snapshot::<V>(id).await? {
-            Some(loaded) => loaded,
-            None => self.fold::<V>(id, None).await?,
+        let kept = self.cache().get(&id.uuid()).cloned();
+        let kept = kept.and_then(|kept| Some((kept.loaded.downcast::<Loaded<V>>().ok()?, kept.behind)));
+        let loaded = match kept {
+            Some((loaded, false)) => return Ok((loaded, true)),
+            Some((loaded, true)) => {
+                let caught_up = self.fold_on::<V>(id, Loaded::clone(&loaded), None).await;
+                caught_up.inspect_err(|_| self.forget(id.uuid()))?
+            }
+            None => {
+                let base = self.snapshot_at::<V>(id, i64::MAX).await?;
+                let kept = base.version;
+                let loaded = self.fold_on::<V>(id, base, None).await?;
+                self.grown::<V>(id.uuid(), kept, &loaded);
+                loaded
+            }
         };
         let loaded = Arc::new(loaded);
         if loaded.version > 0 {
@@ -285,46 +307,48 @@ impl EventStore {
         Ok((loaded, false))
     }
 
-    /// The aggregate from its snapshot, the events since and its view row; `None` without a snapshot of this release.
-    async fn load_snapshot<V: View>(&self, id: Id<V::Of>) -> Result<Option<Loaded<V>>, Error> {
-        const SNAPSHOT: &str = "select version, state from snapshots where id = $1 and release = $2";
-        let found: Option<(i64, String)> = on!(&self.0.pool, |db, _dialect| {
-            sqlx::query_as(SNAPSHOT).bind(id.uuid()).bind(RELEASE).fetch_optional(db).await?
+    /// The aggregate as its last snapshot of this release up to a version has it; the beginning when there is none.
+    async fn snapshot_at<V: View>(&self, id: Id<V::Of>, until: i64) -> Result<Loaded<V>, Error> {
+        const SNAPSHOT: &str = "select version, state, view_row from snapshots \
+             where id = $1 and release = $2 and version <= $3 order by version desc limit 1";
+        let found: Option<(i64, String, String)> = on!(&self.0.pool, |db, _dialect| {
+            sqlx::query_as(SNAPSHOT).bind(id.uuid()).bind(RELEASE).bind(until).fetch_optional(db).await?
         });
-        let Some((version, state)) = found else { return Ok(None) };
-        let Ok(state) = serde_json::from_str::<V::Of>(&state) else { return Ok(None) };
-        let mut loaded = Loaded::<V> { version, state, row: None };
-        loop {
-            let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
-            for event in &page {
-                let stamp = Stamp { actor: event.actor.clone(), at: event.recorded_at };
-                loaded.state.evolve(&event.decode::<V::Of>()?, &stamp);
-                loaded.version = event.version;
-            }
-            if page.len() < PAGE as usize {
-                break;
-            }
-        }
-        // The row is written with the events, so it tells the same version, unless somebody wrote in between.
-        let row = self.0.pool.many::<V>(&[id.uuid()]).await?.pop();
-        loaded.row = row.filter(|row| row.version() == loaded.version);
-        if loaded.version - version >= SNAPSHOT_EVERY {
-            self.snapshot(id, &loaded);
-        }
-        Ok(loaded.row.is_some().then_some(loaded))
+        let read = |(version, state, row): (i64, String, String)| {
+            let (state, row) = (serde_json::from_str(&state).ok()?, serde_json::from_str(&row).ok()?);
+            Some(Loaded { version, state, row: Some(row) })
+        };
+        Ok(found.and_then(read).unwrap_or_else(Loaded::new))
     }
 
-    /// Keeps the decision state of a long stream. It may fail: it only saves time.
+    /// A stream now stands as in `loaded`: after every [`SNAPSHOT_EVERY`] events that is kept.
+    pub(crate) fn grown<V: View>(&self, id: Uuid, before: i64, loaded: &(dyn Any + Send + Sync)) {
+        if let Some(loaded) = loaded.downcast_ref::<Loaded<V>>()
+            && loaded.version / SNAPSHOT_EVERY > before / SNAPSHOT_EVERY
+        {
+            self.snapshot(Id::new(id), loaded);
+        }
+    }
+
+    /// Keeps what is known of a long stream. It may fail: it only saves time.
     fn snapshot<V: View>(&self, id: Id<V::Of>, loaded: &Loaded<V>) {
-        const KEEP: &str = "insert into snapshots (id, version, release, state) values ($1, $2, $3, $4) \
-             on conflict (id) do update set version = excluded.version, release = excluded.release, state = excluded.state";
-        let Ok(state) = serde_json::to_string(&loaded.state) else { return };
+        const KEEP: &str = "insert into snapshots (id, version, release, state, view_row) values ($1, $2, $3, $4, $5) \
+             on conflict (id, version) do update set release = excluded.release, state = excluded.state, \
+             view_row = excluded.view_row";
+        const CLEAR: &str = "delete from snapshots where id = $1 and (release <> $2 \
+             or version <= (select max(version) from snapshots where id = $1) - $3)";
+        let Some(row) = &loaded.row else { return };
+        let (Ok(state), Ok(row)) = (serde_json::to_string(&loaded.state), serde_json::to_string(row)) else {
+            return;
+        };
         let (store, version) = (self.clone(), loaded.version);
         tokio::spawn(async move {
             let keep = async {
                 transaction!(&store.0.pool, |tx, _upsert| {
-                    let keep = sqlx::query(KEEP).bind(id.uuid()).bind(version).bind(RELEASE).bind(state);
-                    keep.execute(&mut *tx).await?;
+                    let keep = sqlx::query(KEEP).bind(id.uuid()).bind(version).bind(RELEASE);
+                    keep.bind(state).bind(row).execute(&mut *tx).await?;
+                    let clear = sqlx::query(CLEAR).bind(id.uuid()).bind(RELEASE).bind(2 * SNAPSHOT_EVERY);
+                    clear.execute(&mut *tx).await?;
                 });
                 Ok::<(), Error>(())
             };
@@ -334,17 +358,23 @@ impl EventStore {
         });
     }
 
-    async fn fold<V: View>(&self, id: Id<V::Of>, until: Option<AsOf>) -> Result<Loaded<V>, Error> {
-        let mut loaded = Loaded::<V>::new();
+    /// The aggregate after the events behind `loaded`.
+    async fn fold_on<V: View>(
+        &self,
+        id: Id<V::Of>,
+        mut loaded: Loaded<V>,
+        until: Option<AsOf>,
+    ) -> Result<Loaded<V>, Error> {
         loop {
-            let page = self.0.pool.read_stream(id.uuid(), loaded.version, PAGE).await?;
+            let wanted = match until {
+                Some(AsOf::Version(version)) => (version - loaded.version).clamp(0, PAGE.into()),
+                _ => PAGE.into(),
+            };
+            let wanted = u32::try_from(wanted).unwrap_or(PAGE);
+            let page = self.0.pool.read_stream(id.uuid(), loaded.version, wanted).await?;
             let last = page.len() < PAGE as usize;
             for event in page {
-                let past = match until {
-                    Some(AsOf::Version(version)) => event.version > version,
-                    Some(AsOf::Time(at)) => event.recorded_at > at,
-                    None => false,
-                };
+                let past = matches!(until, Some(AsOf::Time(at)) if event.recorded_at > at);
                 // An id of another kind is nobody's stream here.
                 if past || event.kind != V::Of::KIND {
                     return Ok(loaded);
@@ -354,9 +384,6 @@ impl EventStore {
                 loaded.apply(&event.decode::<V::Of>()?, &meta);
             }
             if last {
-                if until.is_none() && loaded.version >= SNAPSHOT_EVERY {
-                    self.snapshot(id, &loaded);
-                }
                 return Ok(loaded);
             }
         }
@@ -364,7 +391,13 @@ impl EventStore {
 
     /// Keeps a [`Loaded`] for the next command.
     pub(crate) fn remember(&self, id: Uuid, loaded: Arc<dyn Any + Send + Sync>) {
-        self.cache().put(id, loaded);
+        self.cache().put(id, Kept { loaded, behind: false });
+    }
+    /// Somebody else may have written this aggregate: the next command reads what came.
+    pub(crate) fn doubt(&self, id: Uuid) {
+        if let Some(kept) = self.cache().get_mut(&id) {
+            kept.behind = true;
+        }
     }
     /// Every view, as the store was told of it.
     pub(crate) fn catalogue(&self) -> &[Known] {
@@ -373,11 +406,11 @@ impl EventStore {
     pub(crate) fn forget_all(&self) {
         self.cache().clear();
     }
-    /// Lets go of an aggregate that was kept ready: the next command reads it again.
+    /// Lets go of an aggregate that was kept ready: the next command reads it anew.
     pub fn forget(&self, id: Uuid) {
         self.cache().pop(&id);
     }
-    fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<Uuid, Arc<dyn Any + Send + Sync>>> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, LruCache<Uuid, Kept>> {
         // A panic while the cache was held leaves it whole: entries are replaced, never half changed.
         self.0.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }

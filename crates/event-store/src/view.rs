@@ -1,6 +1,6 @@
 //! A view: one row per aggregate, folded from its events, written in the transaction that appends them.
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{FromRow, postgres::PgRow, sqlite::SqliteRow};
 use uuid::Uuid;
 use zhixing_domain::{Aggregate, Fact, Id, Kind};
@@ -49,7 +49,7 @@ pub trait Row:
 }
 
 /// The row of one aggregate. Its table has `version`, `created_at`, `updated_at`, `status` and `region_code`.
-pub trait View: Row {
+pub trait View: Row + DeserializeOwned {
     /// The aggregate whose life it tells.
     type Of: Aggregate;
     /// The column that names the object it belongs to: a task's `plan_id`.

@@ -47,6 +47,8 @@ struct Changed {
     cached: bool,
     /// A [`Loaded`], as it is after the events.
     loaded: Arc<dyn Any + Send + Sync>,
+    /// [`EventStore::grown`] of its kind.
+    grown: fn(&EventStore, Uuid, i64, &(dyn Any + Send + Sync)),
 }
 
 /// Commands on their way: nothing is written before [`Work::commit`].
@@ -156,6 +158,7 @@ impl<'s> Work<'s> {
             fact: None,
             cached,
             loaded,
+            grown: EventStore::grown::<V>,
         });
         self.index.insert(id.uuid(), self.changed.len() - 1);
         Ok(self.changed.len() - 1)
@@ -266,7 +269,8 @@ impl<'s> Work<'s> {
         let mut append = Append { command, ..Append::default() };
         let mut remember = Vec::with_capacity(self.changed.len());
         for changed in self.changed.into_iter().filter(|changed| !changed.extension.events.is_empty()) {
-            let Changed { extension, rows, row, kind, links_before, links_after, loaded, .. } = changed;
+            let Changed { extension, rows, row, kind, links_before, links_after, loaded, grown, .. } =
+                changed;
             let without = |links: &[Link], others: &[Link]| -> Vec<Link> {
                 links.iter().filter(|link| !others.contains(link)).copied().collect()
             };
@@ -280,7 +284,7 @@ impl<'s> Work<'s> {
                     added,
                 });
             }
-            remember.push((extension.stream_id, loaded));
+            remember.push((extension.stream_id, extension.expected, loaded, grown));
             append.rows.extend(rows);
             append.rows.extend(row);
             append.streams.push(extension);
@@ -289,10 +293,12 @@ impl<'s> Work<'s> {
             return Ok(Vec::new());
         }
         let outcome = self.store.writer().append(append).await;
-        for (id, loaded) in remember {
-            match &outcome {
-                Ok(_) => self.store.remember(id, loaded),
-                Err(_) => self.store.forget(id),
+        for (id, before, loaded, grown) in remember {
+            if outcome.is_ok() {
+                grown(self.store, id, before, loaded.as_ref());
+                self.store.remember(id, loaded);
+            } else {
+                self.store.doubt(id);
             }
         }
         outcome

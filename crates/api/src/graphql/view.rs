@@ -2,7 +2,7 @@
 use async_graphql::{Context, Object, OutputType, TypeName};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
 use zhixing_domain::{Aggregate, Viewer, id::Key};
@@ -44,7 +44,7 @@ pub struct Wanted {
 }
 
 /// What every object has in common: its age, its history, what can be done with it.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(bound = "")]
 pub struct Life<T: Aggregate> {
     /// The object's id.
@@ -127,7 +127,7 @@ macro_rules! view {
         $($(#[$fmeta:meta])* $field:ident: $ty:ty),+ $(,)?
     }) => {
         $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, serde::Serialize, async_graphql::SimpleObject)]
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, async_graphql::SimpleObject)]
         #[graphql(complex)]
         #[expect(missing_docs, reason = "columns that are not shown are named by what they hold")]
         pub struct $name {

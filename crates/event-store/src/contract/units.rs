@@ -1,6 +1,6 @@
 //! The view of the cases: units, with a row beside them for every name they bore.
 use chrono::{DateTime, Utc};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
@@ -27,7 +27,7 @@ pub(super) fn catalogue() -> Vec<Known> {
     vec![Known::of::<UnitRow>()]
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
 pub(super) struct UnitRow {
     pub id: Key<Unit>,
     pub version: i64,

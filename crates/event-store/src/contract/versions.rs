@@ -77,7 +77,7 @@ impl Aggregate for Parcel {
     }
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, sqlx::FromRow)]
 struct ParcelRow {
     id: Key<Parcel>,
     version: i64,
