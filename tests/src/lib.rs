@@ -9,6 +9,7 @@
 
 mod clock;
 mod database;
+mod days;
 mod follow;
 mod house;
 mod stories;

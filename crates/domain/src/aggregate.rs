@@ -81,6 +81,17 @@ impl Facts {
     pub fn object(&self, id: Uuid) -> Option<&Fact> {
         self.objects.iter().find(|fact| fact.id == id)
     }
+    /// The first object of this kind, which the argument `field` names.
+    ///
+    /// # Errors
+    /// [`Rejection::NotFound`] when there is none.
+    pub fn first(&self, kind: Kind, field: &str) -> Result<&Fact, Rejection> {
+        self.of_kind(kind).next().ok_or_else(|| Rejection::NotFound { kind, field: field.into() })
+    }
+    /// The region of the first object of this kind.
+    pub fn region_of(&self, kind: Kind) -> Option<RegionCode> {
+        self.of_kind(kind).next().and_then(|fact| fact.region)
+    }
     /// How many children of this kind are open.
     pub fn open(&self, kind: Kind) -> u64 {
         self.open_children.iter().filter(|(of, _)| *of == kind).map(|(_, count)| count).sum()

@@ -34,6 +34,11 @@ impl Date {
     pub fn next(self) -> Self {
         self.0.succ_opt().map_or(self, Self)
     }
+    /// So many days later, or earlier when negative; itself where there is no such day.
+    #[must_use]
+    pub fn plus(self, days: i32) -> Self {
+        self.0.checked_add_signed(TimeDelta::days(days.into())).map_or(self, Self)
+    }
     /// The calendar date inside.
     pub const fn naive(self) -> NaiveDate {
         self.0

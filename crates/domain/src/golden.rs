@@ -19,7 +19,7 @@ use crate::{
     Aggregate, Kind,
     aggregate::{decode, encode, schema_version},
     organisation::unit::*,
-    performance::{attainment::*, indicator::*},
+    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
     policy::AuthenticationMethod,
     programme::{data_import::*, plan::*, task::*},
 };
@@ -82,6 +82,11 @@ golden! {
         Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired
     } by indicator_events in indicators_stay_readable;
     DataImport: DataImportEvent { Completed } by data_import_events in data_imports_stay_readable;
+    ReportingDuty: ReportingDutyEvent { Established, PartiesChanged, PeriodOpened, Ended }
+        by reporting_duty_events in reporting_duties_stay_readable;
+    Report: ReportEvent {
+        Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
+    } by report_events in reports_stay_readable;
 }
 
 /// An event as the log has it.

@@ -1,4 +1,5 @@
 //! Reporting periods: a year, half-year, quarter or month.
+use chrono::Datelike;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::{fmt, str::FromStr};
 
@@ -15,6 +16,23 @@ pub struct Period {
 }
 
 impl Period {
+    /// Years that can be written.
+    pub const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
+
+    /// The period of this length, 12, 6, 3 or 1 months, in which a day lies.
+    pub fn around(day: Date, months: u32) -> Self {
+        let day = day.naive();
+        Self { year: day.year(), months, number: day.month0() / months + 1 }
+    }
+    /// The one of the same length behind it.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        if self.number * self.months < 12 {
+            Self { number: self.number + 1, ..self }
+        } else {
+            Self { year: self.year + 1, number: 1, ..self }
+        }
+    }
     /// The year it lies in.
     pub const fn year(self) -> i32 {
         self.year
@@ -57,7 +75,9 @@ impl FromStr for Period {
             text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten()
         };
         let (year, rest) = text.split_at_checked(4).ok_or(REASON)?;
-        let year = digits(year).filter(|year| (1900..=2200).contains(year)).ok_or(REASON)?;
+        let year =
+            digits(year).and_then(|year| i32::try_from(year).ok()).filter(|year| Self::YEARS.contains(year));
+        let year = year.ok_or(REASON)?;
         let (months, number) = match rest.split_at_checked(1) {
             _ if rest.is_empty() => (12, 1),
             Some(("H", half)) if half.len() == 1 => (6, digits(half).ok_or(REASON)?),
@@ -68,7 +88,7 @@ impl FromStr for Period {
         if number == 0 || number > 12 / months {
             return Err(REASON);
         }
-        Ok(Self { year: i32::try_from(year).map_err(|_| REASON)?, months, number })
+        Ok(Self { year, months, number })
     }
 }
 impl Serialize for Period {
@@ -121,6 +141,25 @@ mod tests {
                     first = part.end().naive().succ_opt().unwrap().into();
                 }
                 assert_eq!(first, (year + 1).to_string().parse::<Period>().unwrap().days().0, "{year}{sign}");
+            }
+        }
+    }
+
+    #[test]
+    fn periods_follow_each_other() {
+        for year in ["2015", "2016", "2020"] {
+            for months in [1, 3, 6, 12] {
+                let mut period = Period::around(format!("{year}-01-01").parse().unwrap(), months);
+                for _ in 0..30 {
+                    let (first, last) = period.days();
+                    assert_eq!(
+                        (Period::around(first, months), Period::around(last, months)),
+                        (period, period)
+                    );
+                    assert_eq!(period.next().days().0, last.next());
+                    assert_eq!(period.to_string().parse::<Period>().unwrap(), period);
+                    period = period.next();
+                }
             }
         }
     }

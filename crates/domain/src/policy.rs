@@ -84,6 +84,8 @@ pub struct Subject {
     pub lead_units: Vec<Id<Unit>>,
     /// Units that contribute.
     pub supporting_units: Vec<Id<Unit>>,
+    /// Units that it is handed to.
+    pub addressees: Vec<Id<Unit>>,
     /// The person whose step must be checked by another (四眼原则).
     pub checked_person: Option<String>,
 }
@@ -97,13 +99,18 @@ pub enum By {
     InLeadUnit(Role),
     /// The role, in a unit that leads or supports.
     InResponsibleUnit(Role),
+    /// The role, in a unit that it is handed to.
+    InAddressee(Role),
 }
 
 impl By {
     /// The role that is asked for.
     pub const fn role(self) -> Role {
         match self {
-            Self::InRegion(role) | Self::InLeadUnit(role) | Self::InResponsibleUnit(role) => role,
+            Self::InRegion(role)
+            | Self::InLeadUnit(role)
+            | Self::InResponsibleUnit(role)
+            | Self::InAddressee(role) => role,
         }
     }
     fn admits(self, viewer: &Viewer, subject: &Subject) -> Result<(), &'static str> {
@@ -116,12 +123,14 @@ impl By {
             Self::InResponsibleUnit(_) => {
                 viewer.is_one_of(&subject.lead_units) || viewer.is_one_of(&subject.supporting_units)
             }
+            Self::InAddressee(_) => viewer.is_one_of(&subject.addressees),
         };
         match self {
             _ if inside => Ok(()),
             Self::InRegion(_) => Err("the object lies outside the viewer's region"),
             Self::InLeadUnit(_) => Err("only a leading unit may do this"),
             Self::InResponsibleUnit(_) => Err("only a leading or supporting unit may do this"),
+            Self::InAddressee(_) => Err("only a unit that it is handed to may do this"),
         }
     }
 }

@@ -38,6 +38,8 @@ aggregates! {
     3 Task = "TASK", "任务" in programme::task;
     4 Indicator = "INDICATOR", "指标" in performance::indicator;
     5 DataImport = "DATA_IMPORT", "数据导入" in programme::data_import;
+    6 ReportingDuty = "REPORTING_DUTY", "报告义务" in performance::reporting_duty;
+    7 Report = "REPORT", "报告" in performance::report;
 }
 
 use crate::{

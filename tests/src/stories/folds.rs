@@ -22,12 +22,12 @@ use zhixing_domain::{
     programme::{
         plan::{BringPlanIntoForce, ConcludePlan, DraftPlan, IssuePlan, Plan, PlanContent},
         task::{
-            AcceptTask, AmendTask, AssignTaskUnits, Assignment, CancelTask, Evidence, ReassignTaskUnits,
-            RegisterTask, ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task,
-            TaskContent, TaskKind, VerifyTaskCompletion,
+            AcceptTask, AmendTask, AnnounceTaskDueSoon, AnnounceTaskOverdue, AssignTaskUnits, Assignment,
+            CancelTask, Evidence, ReassignTaskUnits, RegisterTask, ReportTaskCompletion, ReportTaskProgress,
+            Responsibility, ReturnTask, Task, TaskContent, TaskKind, VerifyTaskCompletion,
         },
-        task_clock::{AnnounceTaskDueSoon, AnnounceTaskOverdue, DueSoon},
     },
+    time::DueSoon,
 };
 use zhixing_event_store::{Error, EventStore, Order, Pool, View, store::AsOf};
 

@@ -5,6 +5,7 @@ mod imports;
 mod indicators;
 mod nodes;
 mod pages;
+mod reporting;
 mod restart;
 mod retries;
 mod rivals;

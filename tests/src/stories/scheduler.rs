@@ -6,30 +6,17 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use zhixing_api::scheduler::{Round, Scheduler, Timing};
 use zhixing_domain::{Kind, TimeReference, time::ReferenceFile};
-use zhixing_event_store::{EventStore, Pool};
+use zhixing_event_store::Pool;
 
 use crate::{
+    days::{self, TIMING, scheduler, wait_until},
     house::{House, OFFICE, story},
     world::{World, evidence, import_all, task, task_content, text},
 };
 
-const TIMING: Timing = Timing { every: Wait::from_millis(20), lease: Wait::from_mins(2) };
-
-fn scheduler(store: &EventStore) -> Scheduler {
-    Scheduler::new(store.clone(), Arc::new(TimeReference::embedded()), TIMING)
-}
-
-/// Lets time pass until ten o'clock in China on this day.
-fn wait_until(house: &House, day: &str) {
-    let then: DateTime<Utc> = format!("{day}T02:00:00Z").parse().unwrap();
-    house.clock.pass(then - house.clock.look());
-}
-
-/// Ten o'clock in China on this day: how many tasks are announced as due soon and as overdue.
+/// Ten o'clock in China on this day: how many objects are announced as due soon and as overdue.
 async fn round_on(house: &House, scheduler: &Scheduler, day: &str) -> (usize, usize) {
-    wait_until(house, day);
-    let Round { held, due_soon, overdue } = scheduler.round().await.unwrap();
-    assert!(held);
+    let Round { due_soon, overdue, .. } = days::round_on(house, scheduler, day).await;
     (due_soon, overdue)
 }
 

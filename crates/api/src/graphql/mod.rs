@@ -5,6 +5,7 @@ pub mod command;
 pub mod connection;
 pub mod context;
 pub mod counted;
+pub mod due_item;
 pub mod error;
 pub mod event;
 pub mod found;
@@ -12,6 +13,8 @@ pub mod loader;
 pub mod node;
 pub mod projection;
 pub mod region;
+pub mod report_draft;
+pub mod reporting;
 pub mod time;
 pub mod view;
 
@@ -28,11 +31,11 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, action::Queries, node::Queries, projection::Queries, time::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations,)+ projection::Mutations);
+        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, projection::Mutations);
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {
@@ -40,7 +43,10 @@ macro_rules! kinds {
         }
     };
 }
-kinds! { unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport }
+kinds! {
+    unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
+    report::Report
+}
 
 /// The executable schema.
 pub type Api = Schema<Query, Mutation, event::Subscriptions>;

@@ -4,7 +4,7 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
     context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, plan::Plan,
-    region::Region, task::Task, unit::Unit,
+    region::Region, report::Report, reporting_duty::ReportingDuty, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -21,6 +21,10 @@ pub enum Node {
     Indicator(Indicator),
     /// An import.
     DataImport(DataImport),
+    /// A reporting duty.
+    ReportingDuty(ReportingDuty),
+    /// A report.
+    Report(Report),
     /// A region.
     Region(Region),
 }
@@ -36,6 +40,10 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::Task => ctx.load::<Task>(Id::new(id.uuid)).await?.map(own).map(Node::Task),
         Kind::Indicator => ctx.load::<Indicator>(Id::new(id.uuid)).await?.map(own).map(Node::Indicator),
         Kind::DataImport => ctx.load::<DataImport>(Id::new(id.uuid)).await?.map(own).map(Node::DataImport),
+        Kind::ReportingDuty => {
+            ctx.load::<ReportingDuty>(Id::new(id.uuid)).await?.map(own).map(Node::ReportingDuty)
+        }
+        Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
     })
 }
 

@@ -9,7 +9,7 @@ use zhixing_domain::{
     organisation::unit,
     programme::plan::{
         AmendPlan, Basis, BringPlanIntoForce, ConcludePlan, DraftPlan, EnterPlanPhase, IssuePlan, OneOffDuty, Phase,
-        Plan as Domain, PlanContent, PlanEvent as Event, PlanStatus, RecordPlanDuties, RepealPlan, ReportingDuty,
+        Plan as Domain, PlanContent, PlanEvent as Event, PlanStatus, RecordPlanDuties, RepealPlan, StatedReportingDuty,
         SupersedePlan,
     },
 };
@@ -70,7 +70,7 @@ view! {
         /// The guiding idea in one sentence.
         guidance: Option<String>,
         #[graphql(skip)]
-        reporting_duties: Json<Vec<ReportingDuty>>,
+        reporting_duties: Json<Vec<StatedReportingDuty>>,
         #[graphql(skip)]
         one_off_duties: Json<Vec<OneOffDuty>>,
         #[graphql(skip)]
@@ -194,7 +194,7 @@ impl Plan {
         &self.basis
     }
     /// Duties to report at a cadence (定期报告义务).
-    async fn reporting_duties(&self) -> &[ReportingDuty] {
+    async fn reporting_duties(&self) -> &[StatedReportingDuty] {
         &self.reporting_duties
     }
     /// Duties without a cadence (一次性或随事件的义务).

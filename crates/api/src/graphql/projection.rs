@@ -5,7 +5,7 @@ use async_graphql::{
     ComplexObject, Context, Enum, ErrorExtensions, InputObject, Object, Result, SimpleObject,
 };
 use chrono::{DateTime, Utc};
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::Condition;
 use zhixing_domain::{Kind, RegionCode, Role, Viewer, id::GlobalId};
 use zhixing_event_store::{Projector, projector};
 
@@ -15,7 +15,7 @@ use super::{
     error,
     event::Position,
     node::{self, Node},
-    view::Visible,
+    view::{Visible, for_officials},
 };
 use crate::projections::timeline::{self, Entry};
 
@@ -110,14 +110,13 @@ pub async fn reach(ctx: &Context<'_>, name: &str, at_least: Option<Position>) ->
 
 impl Visible for Entry {
     fn visible_to(viewer: &Viewer) -> Condition {
-        let everything = Condition::all();
-        if viewer.is_official() { everything } else { everything.add(Expr::val(1).eq(0)) }
+        for_officials(viewer)
     }
 }
 
 /// Something that happened, as the timeline tells it (动态).
 #[derive(Clone, Debug)]
-pub struct TimelineEntry(Entry);
+pub struct TimelineEntry(pub Entry);
 
 /// Something that happened, as the timeline tells it (动态).
 #[Object]

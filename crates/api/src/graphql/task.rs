@@ -16,8 +16,8 @@ use zhixing_domain::{
             ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
             TaskEvent as Event, TaskKind, TaskStatus, VerifyTaskCompletion,
         },
-        task_clock::TaskClock,
     },
+    time::DueClock,
 };
 use zhixing_event_store::Link;
 
@@ -129,7 +129,7 @@ impl Task {
         if self.due_on == due_on {
             return;
         }
-        let mut clock = TaskClock::default();
+        let mut clock = DueClock::default();
         clock.set(due_on, self.life.updated_at);
         self.due_on = due_on;
         self.due_set_at = clock.set_at();

@@ -17,6 +17,7 @@ use super::{
     command::mutations,
     connection::{By, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
+    due_item::Desk,
     region::Region,
     view::{Fold, Life, Visible, Wanted, view},
 };
@@ -121,6 +122,10 @@ impl Unit {
     /// The members of a group, as far as they are known.
     async fn members(&self, ctx: &Context<'_>) -> Result<All<Unit>> {
         ctx.load_all(&self.member_ids).await.map(All::from)
+    }
+    /// What lies on its desk today (本单位工作台).
+    async fn desk(&self) -> Desk {
+        Desk::of(self.life.id.0)
     }
     /// The unit that it was merged into.
     async fn merged_into(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {

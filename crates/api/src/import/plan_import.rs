@@ -402,7 +402,7 @@ impl<'i, 's, 'f> PlanImport<'i, 's, 'f> {
         let (file, id) = (self.file, self.id);
         let mut duties = RecordPlanDuties { id, reporting_duties: Vec::new(), one_off_duties: Vec::new() };
         for duty in &file.reporting_duties {
-            duties.reporting_duties.push(plan::ReportingDuty {
+            duties.reporting_duties.push(plan::StatedReportingDuty {
                 who: duty.who.clone(),
                 to: duty.to.clone(),
                 cadence: word(duty.cadence.as_str())?,

@@ -4,9 +4,9 @@ use uuid::Uuid;
 use crate::{
     Date, Id,
     organisation::unit::*,
-    performance::{attainment::*, indicator::*},
-    programme::{data_import::*, plan::*, task::*, task_clock::*},
-    time::CalendarVersion,
+    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    programme::{data_import::*, plan::*, task::*},
+    time::{CalendarVersion, DueSoon},
 };
 
 fn id<T>(number: u128) -> Id<T> {
@@ -14,6 +14,16 @@ fn id<T>(number: u128) -> Id<T> {
 }
 fn date(text: &str) -> Date {
     text.parse().unwrap()
+}
+
+fn due_soon(rule_code: &str) -> DueSoon {
+    DueSoon {
+        due_on: date("2018-12-31"),
+        working_days: 5,
+        rule_code: rule_code.into(),
+        rule_valid_from: date("2009-01-01"),
+        calendars: vec![CalendarVersion { year: 2018, version: 1 }],
+    }
 }
 
 pub(super) fn unit_events() -> Vec<UnitEvent> {
@@ -85,7 +95,7 @@ pub(super) fn plan_events() -> Vec<PlanEvent> {
         guidance: None,
         ..content.clone()
     };
-    let reporting = ReportingDuty {
+    let reporting = StatedReportingDuty {
         who: "各市州人民政府".into(),
         to: "省质监局".into(),
         cadence: Cadence::Quarterly,
@@ -120,7 +130,7 @@ pub(super) fn plan_events() -> Vec<PlanEvent> {
             one_off_duties: vec![one_off.clone()],
         },
         PlanEvent::DutiesRecorded {
-            reporting_duties: vec![ReportingDuty { first_due: None, note: None, ..reporting }],
+            reporting_duties: vec![StatedReportingDuty { first_due: None, note: None, ..reporting }],
             one_off_duties: vec![OneOffDuty { due_on: None, note: None, ..one_off }],
         },
         PlanEvent::DutiesRecorded { reporting_duties: vec![], one_off_duties: vec![] },
@@ -189,13 +199,7 @@ pub(super) fn task_events() -> Vec<TaskEvent> {
         TaskEvent::CompletionVerified { note: Some("属实".into()) },
         TaskEvent::CompletionVerified { note: None },
         TaskEvent::Cancelled { reason: "事项取消".into() },
-        TaskEvent::DueSoon(DueSoon {
-            due_on: date("2018-12-31"),
-            working_days: 5,
-            rule_code: "TASK_DUE_SOON".into(),
-            rule_valid_from: date("2009-01-01"),
-            calendars: vec![CalendarVersion { year: 2018, version: 1 }],
-        }),
+        TaskEvent::DueSoon(due_soon("TASK_DUE_SOON")),
         TaskEvent::BecameOverdue { due_on: date("2018-12-31") },
     ]
 }
@@ -316,4 +320,59 @@ pub(super) fn data_import_events() -> Vec<DataImportEvent> {
     };
     let smooth = ImportData { repaired: vec![], rejected: vec![], readings: vec![], ..import.clone() };
     vec![DataImportEvent::Completed(import), DataImportEvent::Completed(smooth)]
+}
+
+pub(super) fn reporting_duty_events() -> Vec<ReportingDutyEvent> {
+    let schedule = ReportingSchedule {
+        cadence: Cadence::Quarterly,
+        due_days: 10,
+        open_days: 30,
+        holds_from: date("2011-04-01"),
+        holds_until: date("2015-12-31"),
+    };
+    let parties = vec![
+        ReportingParty { reporter_id: id(1), addressee_id: id(2) },
+        ReportingParty { reporter_id: id(1), addressee_id: id(3) },
+    ];
+    let established = |note| ReportingDutyEvent::Established {
+        plan_id: id(4),
+        region_code: "620000".parse().unwrap(),
+        what: "县级质量状况报告".into(),
+        schedule,
+        parties: parties.clone(),
+        note,
+    };
+    vec![
+        established(Some("县市区主管部门每季度报告一次".into())),
+        established(None),
+        ReportingDutyEvent::PartiesChanged { parties: parties.clone(), reason: "机构改革".into() },
+        ReportingDutyEvent::PeriodOpened { period: "2011Q2".parse().unwrap(), due_on: date("2011-07-10") },
+        ReportingDutyEvent::Ended { reason: "方案已总结".into() },
+    ]
+}
+
+pub(super) fn report_events() -> Vec<ReportEvent> {
+    let evidence = vec![Evidence { title: "报告正文".into(), reference: Some("第3期".into()) }];
+    vec![
+        ReportEvent::Opened {
+            duty_id: id(1),
+            plan_id: id(2),
+            reporter_id: id(3),
+            addressee_id: id(4),
+            region_code: "620102".parse().unwrap(),
+            what: "县级质量状况报告".into(),
+            period: "2011Q2".parse().unwrap(),
+            due_on: date("2011-07-10"),
+        },
+        ReportEvent::Submitted { summary: "抽查合格率92.3%".into(), evidence },
+        ReportEvent::Submitted { summary: "抽查合格率92.3%".into(), evidence: vec![] },
+        ReportEvent::Returned { reason: "缺少数据".into() },
+        ReportEvent::Accepted { note: Some("数据完整".into()) },
+        ReportEvent::Accepted { note: None },
+        ReportEvent::Waived { reason: "机构撤销".into() },
+        ReportEvent::Locked { reason: "数据已公布".into() },
+        ReportEvent::Unlocked { reason: "补报".into() },
+        ReportEvent::DueSoon(due_soon("REPORT_DUE_SOON")),
+        ReportEvent::BecameOverdue { due_on: date("2018-12-31") },
+    ]
 }

@@ -245,6 +245,15 @@ impl Unit {
     pub fn name_key(region: RegionCode, name: &str) -> String {
         format!("{region}|{name}")
     }
+    /// That a unit which a command names still exists.
+    pub(crate) fn check_active(field: &str, unit: Id<Self>, facts: &Facts) -> Result<(), Rejection> {
+        match facts.object(unit.uuid()) {
+            Some(fact) if fact.status != Active.as_str() => {
+                Err(Rejection::invalid(field, "no longer exists as a unit"))
+            }
+            _ => Ok(()),
+        }
+    }
     fn unknown(&self, names: &[String]) -> Vec<String> {
         let mut fresh: Vec<String> = Vec::new();
         for name in names.iter().filter(|name| **name != self.name && !self.aliases.contains(*name)) {

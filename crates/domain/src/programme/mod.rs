@@ -2,4 +2,3 @@
 pub mod data_import;
 pub mod plan;
 pub mod task;
-pub mod task_clock;

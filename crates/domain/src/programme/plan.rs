@@ -120,12 +120,25 @@ vocabulary! {
     }
 }
 
-/// A duty to report at a cadence (定期报告义务). A report with two addressees is two duties.
+impl Cadence {
+    /// Length of its periods in months.
+    pub const fn months(self) -> u32 {
+        match self {
+            Self::Monthly => 1,
+            Self::Quarterly => 3,
+            Self::SemiAnnual => 6,
+            Self::Annual => 12,
+        }
+    }
+}
+
+/// A duty to report at a cadence as a plan states it in words (定期报告义务). A report with two addressees is two duties.
+/// Which units owe which reports is said by a [reporting duty](crate::performance::reporting_duty).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
-#[cfg_attr(feature = "graphql", graphql(input_name = "ReportingDutyInput"))]
+#[cfg_attr(feature = "graphql", graphql(input_name = "StatedReportingDutyInput"))]
 #[serde(rename_all = "camelCase")]
-pub struct ReportingDuty {
+pub struct StatedReportingDuty {
     /// The unit or group of units that reports, as the plan names it.
     pub who: String,
     /// The addressee, as the plan names it.
@@ -245,7 +258,7 @@ pub struct RecordPlanDuties {
     /// The plan.
     pub id: Id<Plan>,
     /// Duties at a cadence, at most 200.
-    pub reporting_duties: Vec<ReportingDuty>,
+    pub reporting_duties: Vec<StatedReportingDuty>,
     /// Other duties, at most 200.
     pub one_off_duties: Vec<OneOffDuty>,
 }
@@ -331,7 +344,7 @@ pub enum PlanEvent {
     /// 方案已修订
     Amended { content: PlanContent, reason: Option<String> },
     /// 报告义务已登记
-    DutiesRecorded { reporting_duties: Vec<ReportingDuty>, one_off_duties: Vec<OneOffDuty> },
+    DutiesRecorded { reporting_duties: Vec<StatedReportingDuty>, one_off_duties: Vec<OneOffDuty> },
     /// 方案已印发
     Issued { issued_on: Option<Date> },
     /// 方案已施行

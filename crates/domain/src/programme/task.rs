@@ -10,11 +10,9 @@ use crate::{
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
     policy::By,
-    programme::{
-        plan::{OPEN_STATES, Plan},
-        task_clock::{AnnounceTaskDueSoon, AnnounceTaskOverdue, DueSoon, TaskClock},
-    },
+    programme::plan::{OPEN_STATES, Plan},
     text,
+    time::{DueClock, DueSoon, due},
 };
 
 vocabulary! {
@@ -338,6 +336,11 @@ pub struct CancelTask {
     pub reason: String,
 }
 
+/// Announces that a task is due soon (提醒到期).
+pub type AnnounceTaskDueSoon = due::AnnounceDueSoon<Task>;
+/// Announces that a task has become overdue (登记逾期).
+pub type AnnounceTaskOverdue = due::AnnounceOverdue<Task>;
+
 /// What has happened to a task.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
@@ -406,7 +409,7 @@ pub struct Task {
     /// Pieces of evidence brought so far.
     evidence: usize,
     /// What was announced of its due date.
-    clock: TaskClock,
+    clock: DueClock,
 }
 
 /// Most pieces of evidence of one task.
@@ -480,10 +483,7 @@ fn check_unit(field: &str, unit: Id<Unit>, before: &[Id<Unit>], facts: &Facts) -
     if before.contains(&unit) {
         return Err(Rejection::invalid(field, "stands twice"));
     }
-    match facts.object(unit.uuid()) {
-        Some(fact) if fact.status != "ACTIVE" => Err(Rejection::invalid(field, "no longer exists as a unit")),
-        _ => Ok(()),
-    }
+    Unit::check_active(field, unit, facts)
 }
 
 fn check_number(number: &str) -> Result<(), Rejection> {
@@ -510,9 +510,7 @@ impl Aggregate for Task {
 
     fn subject(&self, command: Option<&TaskCommand>, facts: &Facts) -> Subject {
         let region = match command {
-            Some(TaskCommand::RegisterTask(_)) => {
-                facts.of_kind(Kind::Plan).next().and_then(|plan| plan.region)
-            }
+            Some(TaskCommand::RegisterTask(_)) => facts.region_of(Kind::Plan),
             _ => self.region,
         };
         Subject {
@@ -520,6 +518,7 @@ impl Aggregate for Task {
             lead_units: self.responsibility.lead_unit_ids.clone(),
             supporting_units: self.responsibility.supporting_unit_ids.clone(),
             checked_person: self.reported_by.clone(),
+            ..Subject::default()
         }
     }
 
@@ -549,8 +548,7 @@ impl Aggregate for Task {
                 if parent.is_some_and(|parent| parent.belongs_to != Some(plan_id.uuid())) {
                     return Err(Rejection::invalid("parentId", "belongs to another plan"));
                 }
-                let no_plan = Rejection::NotFound { kind: Kind::Plan, field: "planId".into() };
-                let plan = context.facts.object(plan_id.uuid()).ok_or(no_plan)?;
+                let plan = context.facts.first(Kind::Plan, "planId")?;
                 let region_code = plan.region.unwrap_or(RegionCode::COUNTRY);
                 TaskEvent::Registered { plan_id, parent_id, number, content, assignment, region_code }
             }

@@ -1,12 +1,14 @@
 //! Time that the law counts (期限): working days, time limits, deadlines. Pure: days come in, no clock is read.
 pub mod calendar;
 pub mod deadline;
+pub mod due;
 pub mod error;
 pub mod moved;
 pub mod rule;
 
 pub use calendar::{Calendar, CalendarVersion, CalendarYear};
 pub use deadline::{ClockFact, Deadline, deadline};
+pub use due::{DueClock, DueSoon};
 pub use error::{FileError, TimeError};
 pub use rule::{TimeLimit, TimeLimits, TimeUnit};
 

@@ -1,12 +1,13 @@
-//! What the clock announces of a task (任务期限): that it is due soon, that it has become overdue; each once for a due date.
+//! What the clock announces of an object (期限提醒): that it is due soon, that it has become overdue; each once for a due
+//! date.
 //!
 //! Nothing here reads a clock: a scheduler asks, and is refused what is not so or was said before.
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::{Date, Id, Rejection, programme::task::Task, text, time::CalendarVersion};
+use crate::{Aggregate, Date, Id, Rejection, text, time::CalendarVersion};
 
-/// That a task is due within so many working days, and how that was counted (到期提醒).
+/// That something is due within so many working days, and how that was counted (到期提醒).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DueSoon {
@@ -22,29 +23,29 @@ pub struct DueSoon {
     pub calendars: Vec<CalendarVersion>,
 }
 
-/// Announces that a task is due soon (提醒到期). Only the scheduler does.
+/// Announces that an object is due soon (提醒到期). Only the scheduler does.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AnnounceTaskDueSoon {
-    /// The task.
-    pub id: Id<Task>,
+#[serde(rename_all = "camelCase", bound = "T: Aggregate")]
+pub struct AnnounceDueSoon<T> {
+    /// The object.
+    pub id: Id<T>,
     /// What is announced.
     pub due_soon: DueSoon,
 }
 
-/// Announces that a task has become overdue (登记逾期). Only the scheduler does.
+/// Announces that an object has become overdue (登记逾期). Only the scheduler does.
 #[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AnnounceTaskOverdue {
-    /// The task.
-    pub id: Id<Task>,
+#[serde(rename_all = "camelCase", bound = "T: Aggregate")]
+pub struct AnnounceOverdue<T> {
+    /// The object.
+    pub id: Id<T>,
     /// When it was due.
     pub due_on: Date,
 }
 
-/// What a task remembers of its due date.
+/// What an object remembers of its due date.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TaskClock {
+pub struct DueClock {
     due_on: Option<Date>,
     /// When this due date was set.
     set_at: Option<DateTime<Utc>>,
@@ -54,7 +55,7 @@ pub struct TaskClock {
     overdue: bool,
 }
 
-impl TaskClock {
+impl DueClock {
     /// Takes a due date; another one than before can be announced again.
     pub fn set(&mut self, due_on: Option<Date>, at: DateTime<Utc>) {
         if self.due_on != due_on {
@@ -107,7 +108,7 @@ impl TaskClock {
         if self.due_on == Some(due_on) {
             return Ok(());
         }
-        Err(Rejection::invalid(field, "is not when the task is due"))
+        Err(Rejection::invalid(field, "is not when it is due"))
     }
 }
 
@@ -128,7 +129,7 @@ mod tests {
 
     #[test]
     fn each_due_date_is_announced_once() {
-        let mut clock = TaskClock::default();
+        let mut clock = DueClock::default();
         assert_eq!((clock.due_soon_pending(), clock.overdue_pending()), (None, None));
         let (first, second) = (Some(date("2019-06-30")), Some(date("2019-07-31")));
         clock.set(first, at("2019-06-15T02:00:00Z"));
@@ -148,7 +149,7 @@ mod tests {
 
     #[test]
     fn what_had_passed_when_it_was_set_was_never_due_soon() {
-        let mut clock = TaskClock::default();
+        let mut clock = DueClock::default();
         // Half past midnight of 1 July in China.
         clock.set(Some(date("2019-06-30")), at("2019-06-30T16:30:00Z"));
         assert_eq!((clock.due_soon_pending(), clock.overdue_pending()), (None, Some(date("2019-06-30"))));

@@ -1,0 +1,378 @@
+//! Random commands of every kind, and the values they are made of.
+use chrono::{Days, NaiveDate};
+use proptest::{collection::vec, option, prelude::*, sample::select};
+use rust_decimal::Decimal;
+use std::fmt::Debug;
+use uuid::Uuid;
+
+use crate::{
+    Aggregate, Amount, Date, Id, Period, RegionCode,
+    organisation::unit::*,
+    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    programme::{data_import::*, plan::*, task::*},
+    time::DueSoon,
+};
+
+// Values: mostly such as officials write, some at the limits, some beyond.
+
+/// Few, so that they meet; no two kinds share one.
+pub(super) fn ids<T: Aggregate>() -> impl Strategy<Value = Id<T>> + Clone {
+    let kind = u128::from(T::KIND.code()) << 64;
+    (1_u128..4).prop_map(move |number| Id::new(Uuid::from_u128(kind | number)))
+}
+pub(super) fn maybe<T: Debug>(value: impl Strategy<Value = T>) -> impl Strategy<Value = Option<T>> {
+    option::weighted(0.4, value)
+}
+pub(super) fn list<T: Clone + Debug + 'static>(
+    entry: impl Strategy<Value = T> + Clone + 'static,
+) -> BoxedStrategy<Vec<T>> {
+    prop_oneof![40 => vec(entry.clone(), 0..4), 1 => vec(entry, 201)].boxed()
+}
+pub(super) fn texts() -> BoxedStrategy<String> {
+    let good = ["启动", "实施", "省质监局", "市场监管局", "%", "机构改革\n第二行", "👩‍👩‍👧🏮", " 省局 "];
+    let bad = ["", " \t\n", "a\0b", "\u{1b}[31m", "\u{7f}", "\u{202e}倒"];
+    prop_oneof![
+        40 => select(good.to_vec()).prop_map(Into::into),
+        2 => select(bad.to_vec()).prop_map(Into::into),
+        1 => select(vec![100, 101, 200, 201, 5_000, 6_000]).prop_map(|length| "长".repeat(length)),
+        1 => any::<String>(),
+    ]
+    .boxed()
+}
+pub(super) fn codes() -> BoxedStrategy<String> {
+    let long = Just("A".repeat(61));
+    prop_oneof![9 => select(vec!["GS-2011", "A20", "B", "a.b_c", "", "文 号"]).prop_map(Into::into), 1 => long].boxed()
+}
+pub(super) fn regions() -> impl Strategy<Value = RegionCode> + Clone {
+    select(vec!["100000", "430000", "430100", "430121", "620000"]).prop_map(|code| code.parse().unwrap())
+}
+pub(super) fn dates() -> BoxedStrategy<Date> {
+    let first = NaiveDate::from_ymd_opt(2017, 1, 1).unwrap();
+    let extremes = [NaiveDate::MIN, NaiveDate::MAX, NaiveDate::from_ymd_opt(1900, 1, 1).unwrap()];
+    prop_oneof![
+        9 => (0_u64..1_500).prop_map(move |days| Date::from(first + Days::new(days))),
+        1 => select(extremes.to_vec()).prop_map(Date::from),
+    ]
+    .boxed()
+}
+pub(super) fn periods() -> BoxedStrategy<Period> {
+    let some =
+        select(vec!["2017", "2018H1", "2018Q3", "2019-05", "1900", "2200-12", "2200"]).prop_map(String::from);
+    prop_oneof![some, (1900..=2200).prop_map(|year: i32| year.to_string())]
+        .prop_map(|text| text.parse().unwrap())
+        .boxed()
+}
+pub(super) fn amounts() -> BoxedStrategy<Amount> {
+    let known = ["0", "1", "60", "99.99", "100", "100.01", "-1", "0.0000000001"];
+    let extremes = ["999999999999999999.9999999999", "-999999999999999999.9999999999"];
+    prop_oneof![
+        8 => select(known.to_vec()).prop_map(|text| text.parse().unwrap()),
+        1 => select(extremes.to_vec()).prop_map(|text| text.parse().unwrap()),
+        1 => (any::<i64>(), 0_u32..=10).prop_map(|(digits, scale)| Decimal::new(digits, scale).into()),
+    ]
+    .boxed()
+}
+
+// Commands, in the order of their declaration.
+
+pub(super) fn unit_commands() -> BoxedStrategy<UnitCommand> {
+    let kinds = prop_oneof![Just(UnitKind::UnitGroup), select(UnitKind::ALL)];
+    let register = (texts(), kinds, regions(), maybe(texts()), list(texts()), maybe(texts()));
+    prop_oneof![
+        4 => register.prop_map(|(name, kind, region_code, official_name, aliases, note)| {
+            RegisterUnit { name, kind, region_code, official_name, aliases, note }.into()
+        }),
+        4 => (ids(), texts(), maybe(texts()), texts()).prop_map(|(id, name, official_name, reason)| {
+            RenameUnit { id, name, official_name, reason }.into()
+        }),
+        4 => (ids(), list(texts())).prop_map(|(id, aliases)| AddUnitAliases { id, aliases }.into()),
+        4 => (ids(), list(ids())).prop_map(|(id, member_ids)| SetUnitMembers { id, member_ids }.into()),
+        1 => (ids(), ids(), texts()).prop_map(|(id, into_id, reason)| MergeUnit { id, into_id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| DissolveUnit { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn phase_names() -> BoxedStrategy<String> {
+    prop_oneof![9 => select(vec!["启动", "实施"]).prop_map(Into::into), 1 => texts()].boxed()
+}
+pub(super) fn plan_contents() -> impl Strategy<Value = PlanContent> {
+    let names = (maybe(texts()), texts(), any::<bool>(), texts(), maybe(ids()), any::<bool>());
+    let ends = prop_oneof![Just(Date::new(2030, 12, 31).unwrap()), dates()];
+    let phase = (phase_names(), dates(), 0_u64..200).prop_map(|(name, from, days)| {
+        let to = from.naive().checked_add_days(Days::new(days)).map_or(from, Date::from);
+        Phase { name, from, to }
+    });
+    let basis = (maybe(texts()), texts(), maybe(texts()));
+    let basis = basis.prop_map(|(document_number, title, issuer)| Basis { document_number, title, issuer });
+    let rest = (
+        option::weighted(0.1, dates()),
+        ends,
+        maybe(texts()),
+        vec(phase, 0..3),
+        vec(basis, 0..2),
+        maybe(texts()),
+    );
+    (names, rest).prop_map(|(names, (period_start, period_end, period_note, phases, basis, guidance))| {
+        let (document_number, title, title_is_assigned, issuer, issuer_id, issuer_is_inferred) = names;
+        PlanContent {
+            document_number,
+            title,
+            title_is_assigned,
+            issuer,
+            issuer_id,
+            issuer_is_inferred,
+            period_start,
+            period_end,
+            period_note,
+            phases,
+            basis,
+            guidance,
+        }
+    })
+}
+
+pub(super) fn plan_commands() -> BoxedStrategy<PlanCommand> {
+    let reporting =
+        (texts(), texts(), select(Cadence::ALL), texts(), maybe(dates()), any::<bool>(), maybe(texts()))
+            .prop_map(|(who, to, cadence, what, first_due, first_due_is_inferred, note)| {
+                StatedReportingDuty { who, to, cadence, what, first_due, first_due_is_inferred, note }
+            });
+    let one_off =
+        (texts(), texts(), select(DutyTrigger::ALL), texts(), maybe(dates()), maybe(texts())).prop_map(
+            |(who, to, trigger, what, due_on, note)| OneOffDuty { who, to, trigger, what, due_on, note },
+        );
+    prop_oneof![
+        4 => (codes(), regions(), plan_contents())
+            .prop_map(|(code, region_code, content)| DraftPlan { code, region_code, content }.into()),
+        4 => (ids(), plan_contents(), maybe(texts()))
+            .prop_map(|(id, content, reason)| AmendPlan { id, content, reason }.into()),
+        4 => (ids(), list(reporting.boxed()), list(one_off.boxed())).prop_map(
+            |(id, reporting_duties, one_off_duties)| {
+                RecordPlanDuties { id, reporting_duties, one_off_duties }.into()
+            }
+        ),
+        4 => (ids(), maybe(dates())).prop_map(|(id, issued_on)| IssuePlan { id, issued_on }.into()),
+        4 => (ids(), maybe(dates()), any::<bool>()).prop_map(|(id, effective_from, effective_from_is_assumed)| {
+            BringPlanIntoForce { id, effective_from, effective_from_is_assumed }.into()
+        }),
+        4 => (ids(), phase_names()).prop_map(|(id, phase)| EnterPlanPhase { id, phase }.into()),
+        2 => (ids(), maybe(texts())).prop_map(|(id, reason)| ConcludePlan { id, reason }.into()),
+        1 => (ids(), ids(), texts()).prop_map(|(id, by_id, reason)| SupersedePlan { id, by_id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| RepealPlan { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn evidence() -> BoxedStrategy<Vec<Evidence>> {
+    list((texts(), maybe(texts())).prop_map(|(title, reference)| Evidence { title, reference }).boxed())
+}
+pub(super) fn task_contents() -> BoxedStrategy<TaskContent> {
+    (maybe(texts()), select(TaskKind::ALL), texts(), texts(), maybe(due_dates()), maybe(texts()))
+        .prop_map(|(label, kind, title, summary, due_on, note)| TaskContent {
+            label,
+            kind,
+            title,
+            summary,
+            due_on,
+            note,
+        })
+        .boxed()
+}
+
+pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
+    let responsibility = (vec(ids(), 0..3), vec(ids(), 0..2), any::<bool>())
+        .prop_map(|(lead_unit_ids, supporting_unit_ids, open_ended)| Responsibility {
+            lead_unit_ids,
+            supporting_unit_ids,
+            open_ended,
+        })
+        .boxed();
+    let percents =
+        prop_oneof![4 => 0..=100, 1 => any::<i32>(), 1 => select(vec![-1, 101, i32::MIN, i32::MAX])];
+    let register = (ids(), option::weighted(0.2, ids()), codes(), task_contents(), select(Assignment::ALL));
+    prop_oneof![
+        4 => register.prop_map(|(plan_id, parent_id, number, content, assignment)| {
+            RegisterTask { plan_id, parent_id, number, content, assignment }.into()
+        }),
+        1 => (ids(), task_contents(), maybe(texts()))
+            .prop_map(|(id, content, reason)| AmendTask { id, content, reason }.into()),
+        4 => (ids(), responsibility.clone())
+            .prop_map(|(id, responsibility)| AssignTaskUnits { id, responsibility }.into()),
+        2 => (ids(), responsibility, texts()).prop_map(|(id, responsibility, reason)| {
+            ReassignTaskUnits { id, responsibility, reason }.into()
+        }),
+        4 => ids().prop_map(|id| AcceptTask { id }.into()),
+        4 => (ids(), percents, texts(), evidence()).prop_map(|(id, percent, note, evidence)| {
+            ReportTaskProgress { id, percent, note, evidence }.into()
+        }),
+        4 => (ids(), texts(), evidence())
+            .prop_map(|(id, note, evidence)| ReportTaskCompletion { id, note, evidence }.into()),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnTask { id, reason }.into()),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| VerifyTaskCompletion { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| CancelTask { id, reason }.into()),
+        2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceTaskOverdue { id, due_on }.into()),
+        2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceTaskDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+/// Often the same, so that what is announced is often what is due.
+pub(super) fn due_dates() -> BoxedStrategy<Date> {
+    prop_oneof![1 => dates(), 2 => Just(Date::new(2050, 12, 31).unwrap())].boxed()
+}
+
+pub(super) fn due_soon() -> BoxedStrategy<DueSoon> {
+    let parts = (due_dates(), 1..10_u32, texts());
+    let said = parts.prop_map(|(due_on, working_days, rule_code)| DueSoon {
+        due_on,
+        working_days,
+        rule_code,
+        rule_valid_from: due_on,
+        calendars: Vec::new(),
+    });
+    said.boxed()
+}
+
+pub(super) fn baselines() -> BoxedStrategy<Baseline> {
+    (maybe(amounts()), maybe(dates()), maybe(texts()))
+        .prop_map(|(value, as_of, note)| Baseline { value, as_of, note })
+        .boxed()
+}
+pub(super) fn targets() -> BoxedStrategy<Target> {
+    let numbers = (select(Comparator::ALL), amounts(), option::weighted(0.2, amounts()));
+    (numbers, maybe(texts()), any::<bool>(), maybe(Just(Recurrence::Annual)), dates())
+        .prop_map(|((comparator, value, upper), text, approximate, recurrence, due_on)| Target {
+            comparator,
+            value,
+            upper,
+            text,
+            approximate,
+            recurrence,
+            due_on,
+        })
+        .boxed()
+}
+
+pub(super) fn indicator_commands() -> BoxedStrategy<IndicatorCommand> {
+    let names = (ids(), option::weighted(0.2, ids()), codes(), texts(), texts());
+    let goals = (select(Measure::ALL), targets(), select(TargetBasis::ALL), maybe(baselines()));
+    let rest = (maybe(texts()), regions(), maybe(texts()), maybe(texts()));
+    prop_oneof![
+        4 => (names, goals, rest).prop_map(|(names, (measure, target, basis, baseline), rest)| {
+            let (plan_id, task_id, code, name, unit) = names;
+            let (scope, region_code, source_phrase, note) = rest;
+            DefineIndicator {
+                plan_id,
+                task_id,
+                code,
+                name,
+                unit,
+                measure,
+                target,
+                basis,
+                baseline,
+                scope,
+                region_code,
+                source_phrase,
+                note,
+            }
+            .into()
+        }),
+        4 => (ids(), baselines()).prop_map(|(id, baseline)| SetBaseline { id, baseline }.into()),
+        4 => (ids(), targets(), texts()).prop_map(|(id, target, reason)| ReviseTarget { id, target, reason }.into()),
+        4 => (ids(), periods(), maybe(regions()), amounts(), evidence(), maybe(texts())).prop_map(
+            |(id, period, region_code, value, evidence, note)| {
+                RecordMeasurement { id, period, region_code, value, evidence, note }.into()
+            }
+        ),
+        4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), texts()).prop_map(
+            |(id, number, value, reason)| CorrectMeasurement { id, number, value, reason }.into()
+        ),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| JudgeIndicator { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| RetireIndicator { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn data_import_commands() -> BoxedStrategy<DataImportCommand> {
+    let repair = (any::<u32>(), texts(), texts(), texts());
+    let repair = repair.prop_map(|(row, field, found, reading)| Repair { row, field, found, reading });
+    let rejection = (any::<u32>(), texts(), texts());
+    let rejection = rejection.prop_map(|(row, field, reason)| RowRejection { row, field, reason });
+    let file = (texts(), select(ImportFormat::ALL), texts(), texts(), regions(), ids());
+    let counts = (any::<u32>(), any::<u32>(), any::<u32>());
+    let repair = repair.boxed();
+    (file, counts, list(repair.clone()), list(rejection.boxed()), list(repair))
+        .prop_map(|(file, (rows_read, accepted, unchanged), repaired, rejected, readings)| {
+            let (source, format, encoding, sha256, region_code, plan_id) = file;
+            ImportData {
+                source,
+                format,
+                encoding,
+                sha256,
+                region_code,
+                plan_id,
+                rows_read,
+                accepted,
+                unchanged,
+                repaired,
+                rejected,
+                readings,
+            }
+            .into()
+        })
+        .boxed()
+}
+
+pub(super) fn reporting_duty_commands() -> BoxedStrategy<ReportingDutyCommand> {
+    let party =
+        (ids(), ids()).prop_map(|(reporter_id, addressee_id)| ReportingParty { reporter_id, addressee_id });
+    let parties = list(party.boxed());
+    // Old enough that the first periods are open, whenever it is.
+    let long = (Just(Date::new(1969, 11, 1).unwrap()), Just(Date::new(2050, 12, 31).unwrap()));
+    let days = prop_oneof![4 => long, 1 => (dates(), dates())];
+    let delays = prop_oneof![4 => Just((0, 366)), 1 => (-400..400, -10..400)];
+    let schedule = (select(Cadence::ALL), delays, days).prop_map(
+        |(cadence, (due_days, open_days), (holds_from, holds_until))| ReportingSchedule {
+            cadence,
+            due_days,
+            open_days,
+            holds_from,
+            holds_until,
+        },
+    );
+    let first = select(vec!["1969", "1969H2", "1969Q4", "1969-11"]).prop_map(|text| text.parse().unwrap());
+    let opened = prop_oneof![4 => first, 1 => periods()];
+    prop_oneof![
+        4 => (ids(), texts(), schedule, parties.clone(), maybe(texts())).prop_map(
+            |(plan_id, what, schedule, parties, note)| {
+                EstablishReportingDuty { plan_id, what, schedule, parties, note }.into()
+            }
+        ),
+        4 => (ids(), parties, texts())
+            .prop_map(|(id, parties, reason)| ChangeReportingParties { id, parties, reason }.into()),
+        4 => (ids(), opened).prop_map(|(id, period)| OpenReportingPeriod { id, period }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| EndReportingDuty { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn report_commands() -> BoxedStrategy<ReportCommand> {
+    let open = (ids(), ids(), ids(), ids(), texts(), periods(), due_dates());
+    prop_oneof![
+        4 => open.prop_map(|(duty_id, plan_id, reporter_id, addressee_id, what, period, due_on)| {
+            OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, period, due_on }.into()
+        }),
+        4 => (ids(), texts(), evidence())
+            .prop_map(|(id, summary, evidence)| SubmitReport { id, summary, evidence }.into()),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnReport { id, reason }.into()),
+        2 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptReport { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| WaiveReport { id, reason }.into()),
+        2 => (ids(), texts()).prop_map(|(id, reason)| LockReport { id, reason }.into()),
+        4 => (ids(), texts()).prop_map(|(id, reason)| UnlockReport { id, reason }.into()),
+        2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceReportOverdue { id, due_on }.into()),
+        2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceReportDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
