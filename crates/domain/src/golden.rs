@@ -19,7 +19,10 @@ use crate::{
     Aggregate, Kind,
     aggregate::{decode, encode, schema_version},
     organisation::unit::*,
-    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    performance::{
+        assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
+        scoring::*,
+    },
     policy::AuthenticationMethod,
     programme::{data_import::*, plan::*, task::*},
 };
@@ -87,6 +90,12 @@ golden! {
     Report: ReportEvent {
         Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
     } by report_events in reports_stay_readable;
+    AssessmentScheme: AssessmentSchemeEvent { Drafted, Amended, Issued, Revoked }
+        by assessment_scheme_events in assessment_schemes_stay_readable;
+    Assessment: AssessmentEvent {
+        Opened, SelfAssessed, Scored, Reviewed, ResultAnnounced, Objected, ObjectionDecided, Appealed, AppealDecided,
+        Finalised, ResultApplied
+    } by assessment_events in assessments_stay_readable;
 }
 
 /// An event as the log has it.
@@ -227,6 +236,8 @@ macro_rules! words {
 #[test]
 fn words_stay_readable() {
     let spoken: BTreeMap<String, BTreeSet<String>> = words![
+        AssessmentSchemeStatus,
+        AssessmentStatus,
         Assignment,
         AuthenticationMethod,
         Cadence,
@@ -239,6 +250,9 @@ fn words_stay_readable() {
         Measure,
         PlanStatus,
         Recurrence,
+        ReportStatus,
+        ReportingDutyStatus,
+        ScoreSource,
         TargetBasis,
         TaskKind,
         TaskStatus,

@@ -18,7 +18,7 @@ use crate::{
     aggregate::{Stamp, decode, encode, schema_version},
     lifecycle::{Requirement, To},
     organisation::unit::*,
-    performance::{indicator::*, report::*, reporting_duty::*},
+    performance::{assessment::*, assessment_scheme::*, indicator::*, report::*, reporting_duty::*},
     policy::{self, AuthenticationMethod, By},
     programme::{data_import::*, plan::*, task::*},
 };
@@ -64,6 +64,8 @@ tried! {
     DataImport by data_import_commands in data_imports_keep_the_rules;
     ReportingDuty by reporting_duty_commands in reporting_duties_keep_the_rules;
     Report by report_commands in reports_keep_the_rules;
+    AssessmentScheme by assessment_scheme_commands in assessment_schemes_keep_the_rules;
+    Assessment by assessment_commands in assessments_keep_the_rules;
 }
 
 /// Lives per kind and round.

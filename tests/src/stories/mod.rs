@@ -1,3 +1,4 @@
+mod assessments;
 mod bad_input;
 mod changes;
 mod folds;

@@ -1,5 +1,6 @@
 //! One schema, put together from one module per kind of object.
 pub mod action;
+pub mod assessing;
 pub mod cockpit;
 pub mod command;
 pub mod connection;
@@ -8,7 +9,9 @@ pub mod counted;
 pub mod due_item;
 pub mod error;
 pub mod event;
+pub mod figures;
 pub mod found;
+pub mod league_table;
 pub mod loader;
 pub mod node;
 pub mod projection;
@@ -35,7 +38,7 @@ macro_rules! kinds {
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, projection::Mutations);
+        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, assessing::Mutations, projection::Mutations);
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {
@@ -45,7 +48,7 @@ macro_rules! kinds {
 }
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
-    report::Report
+    report::Report, assessment_scheme::AssessmentScheme, assessment::Assessment
 }
 
 /// The executable schema.

@@ -3,8 +3,9 @@ use async_graphql::{Context, Interface, Object, Result};
 use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
-    context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, plan::Plan,
-    region::Region, report::Report, reporting_duty::ReportingDuty, task::Task, unit::Unit,
+    assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
+    error, found::Found, indicator::Indicator, plan::Plan, region::Region, report::Report,
+    reporting_duty::ReportingDuty, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -25,6 +26,10 @@ pub enum Node {
     ReportingDuty(ReportingDuty),
     /// A report.
     Report(Report),
+    /// An assessment scheme.
+    AssessmentScheme(AssessmentScheme),
+    /// An assessment.
+    Assessment(Assessment),
     /// A region.
     Region(Region),
 }
@@ -43,6 +48,10 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::ReportingDuty => {
             ctx.load::<ReportingDuty>(Id::new(id.uuid)).await?.map(own).map(Node::ReportingDuty)
         }
+        Kind::AssessmentScheme => {
+            ctx.load::<AssessmentScheme>(Id::new(id.uuid)).await?.map(own).map(Node::AssessmentScheme)
+        }
+        Kind::Assessment => ctx.load::<Assessment>(Id::new(id.uuid)).await?.map(own).map(Node::Assessment),
         Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
     })
 }

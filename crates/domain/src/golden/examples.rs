@@ -4,7 +4,10 @@ use uuid::Uuid;
 use crate::{
     Date, Id,
     organisation::unit::*,
-    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    performance::{
+        assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
+        scoring::*,
+    },
     programme::{data_import::*, plan::*, task::*},
     time::{CalendarVersion, DueSoon},
 };
@@ -374,5 +377,107 @@ pub(super) fn report_events() -> Vec<ReportEvent> {
         ReportEvent::Unlocked { reason: "补报".into() },
         ReportEvent::DueSoon(due_soon("REPORT_DUE_SOON")),
         ReportEvent::BecameOverdue { due_on: date("2018-12-31") },
+    ]
+}
+
+/// With an indicator, or with an item that experts score.
+fn assessment_rules(source: ScoreSource) -> Rules {
+    let amount = |text: &str| text.parse().unwrap();
+    Rules {
+        items: vec![AssessmentItem {
+            code: "RATE".into(),
+            name: "监督抽查合格率".into(),
+            weight: amount("100"),
+            source,
+            indicator_id: Some(id(5)).filter(|_| source == ScoreSource::Indicator),
+        }],
+        vetoes: vec![Veto { code: "ACCIDENT".into(), name: "发生重大质量安全事故".into() }],
+        grades: vec![
+            Grade { name: "优秀".into(), from: amount("90.5") },
+            Grade { name: "合格".into(), from: amount("0") },
+        ],
+    }
+}
+
+pub(super) fn assessment_scheme_events() -> Vec<AssessmentSchemeEvent> {
+    let drafted = |source| AssessmentSchemeEvent::Drafted {
+        plan_id: id(1),
+        region_code: "620000".parse().unwrap(),
+        year: 2012,
+        title: "2012年度质量振兴工作考核办法".into(),
+        rules: assessment_rules(source),
+    };
+    vec![
+        drafted(ScoreSource::Indicator),
+        drafted(ScoreSource::Expert),
+        AssessmentSchemeEvent::Amended { rules: assessment_rules(ScoreSource::Indicator) },
+        AssessmentSchemeEvent::Amended { rules: assessment_rules(ScoreSource::TaskCompletion) },
+        AssessmentSchemeEvent::Issued,
+        AssessmentSchemeEvent::Revoked { reason: "办法调整".into() },
+    ]
+}
+
+pub(super) fn assessment_events() -> Vec<AssessmentEvent> {
+    let amount = |text: &str| text.parse().unwrap();
+    let evidence = vec![Evidence { title: "自评报告".into(), reference: Some("第3期".into()) }];
+    let figure = Figure {
+        item: "RATE".into(),
+        value: Some(amount("88.2")),
+        target: Some(amount("90")),
+        comparator: Comparator::AtLeast,
+        evidence: vec![Cited { subject: id::<Indicator>(5).into(), version: 7 }],
+        note: Some("2012年".into()),
+    };
+    let unknown = Figure { value: None, target: None, evidence: vec![], note: None, ..figure.clone() };
+    let scored = |figure, points| Scored { weight: amount("60.5"), points: amount(points), figure };
+    let opened = |source| AssessmentEvent::Opened {
+        scheme_id: id(1),
+        plan_id: id(2),
+        year: 2012,
+        unit_id: id(3),
+        region_code: "620100".parse().unwrap(),
+        rules: assessment_rules(source),
+    };
+    vec![
+        opened(ScoreSource::Indicator),
+        opened(ScoreSource::Expert),
+        AssessmentEvent::SelfAssessed {
+            summary: "完成全部任务".into(),
+            scores: vec![SelfScore {
+                item: "EXPERT".into(),
+                points: amount("30"),
+                note: Some("有创新".into()),
+            }],
+            evidence: evidence.clone(),
+        },
+        AssessmentEvent::SelfAssessed { summary: "完成".into(), scores: vec![], evidence: vec![] },
+        AssessmentEvent::Scored {
+            formula_version: 1,
+            items: vec![scored(figure, "59.29")],
+            vetoes: vec![Vetoed { code: "ACCIDENT".into(), reason: "某企业重大事故".into() }],
+            total: amount("59.29"),
+            grade: "合格".into(),
+        },
+        AssessmentEvent::Scored {
+            formula_version: 1,
+            items: vec![scored(unknown, "0")],
+            vetoes: vec![],
+            total: amount("0"),
+            grade: "合格".into(),
+        },
+        AssessmentEvent::Reviewed { note: Some("数据属实".into()) },
+        AssessmentEvent::Reviewed { note: None },
+        AssessmentEvent::ResultAnnounced {
+            total: amount("59.29"),
+            grade: "合格".into(),
+            objections_until: date("2013-03-15"),
+        },
+        AssessmentEvent::Objected { reason: "漏计一季度".into(), evidence },
+        AssessmentEvent::Objected { reason: "漏计一季度".into(), evidence: vec![] },
+        AssessmentEvent::ObjectionDecided { upheld: false, reason: "数据无误".into() },
+        AssessmentEvent::Appealed { reason: "请求复查".into() },
+        AssessmentEvent::AppealDecided { upheld: true, reason: "应计入".into() },
+        AssessmentEvent::Finalised { total: amount("61"), grade: "合格".into() },
+        AssessmentEvent::ResultApplied { note: "报送组织部门".into() },
     ]
 }

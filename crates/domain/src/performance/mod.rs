@@ -1,5 +1,8 @@
 //! Indicators, reporting, assessment, supervision (目标考核).
+pub mod assessment;
+pub mod assessment_scheme;
 pub mod attainment;
 pub mod indicator;
 pub mod report;
 pub mod reporting_duty;
+pub mod scoring;

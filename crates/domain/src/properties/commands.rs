@@ -8,7 +8,10 @@ use uuid::Uuid;
 use crate::{
     Aggregate, Amount, Date, Id, Period, RegionCode,
     organisation::unit::*,
-    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    performance::{
+        assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
+        scoring::*,
+    },
     programme::{data_import::*, plan::*, task::*},
     time::DueSoon,
 };
@@ -373,6 +376,93 @@ pub(super) fn report_commands() -> BoxedStrategy<ReportCommand> {
         4 => (ids(), texts()).prop_map(|(id, reason)| UnlockReport { id, reason }.into()),
         2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceReportOverdue { id, due_on }.into()),
         2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceReportDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+fn item_codes() -> BoxedStrategy<String> {
+    prop_oneof![9 => select(vec!["A", "B"]).prop_map(Into::into), 1 => codes()].boxed()
+}
+
+/// Mostly two items of fifty points, so that figures for both often fit.
+fn rules() -> BoxedStrategy<Rules> {
+    let weights = prop_oneof![9 => Just("50".parse().unwrap()), 1 => amounts()];
+    let item = move |code: &'static str| {
+        let source = prop_oneof![4 => Just(ScoreSource::Expert), 1 => select(ScoreSource::ALL)];
+        let item = (texts(), weights.clone(), source, option::weighted(0.1, ids()));
+        item.prop_map(move |(name, weight, source, indicator_id)| AssessmentItem {
+            code: code.into(),
+            name,
+            weight,
+            source,
+            indicator_id,
+        })
+    };
+    let veto = (item_codes(), texts()).prop_map(|(code, name)| Veto { code, name });
+    let lowest = prop_oneof![9 => Just("0".parse().unwrap()), 1 => amounts()];
+    let grade = (texts(), lowest).prop_map(|(name, from)| Grade { name, from });
+    (item("A"), item("B"), vec(veto, 0..2), vec(grade, 1..2))
+        .prop_map(|(one, other, vetoes, grades)| Rules { items: vec![one, other], vetoes, grades })
+        .boxed()
+}
+
+pub(super) fn assessment_scheme_commands() -> BoxedStrategy<AssessmentSchemeCommand> {
+    let years = prop_oneof![9 => 2010..2020, 1 => any::<i32>()];
+    prop_oneof![
+        4 => (ids(), years, texts(), rules()).prop_map(|(plan_id, year, title, rules)| {
+            let Rules { items, vetoes, grades } = rules;
+            DraftAssessmentScheme { plan_id, year, title, items, vetoes, grades }.into()
+        }),
+        4 => (ids(), rules()).prop_map(|(id, Rules { items, vetoes, grades })| {
+            AmendAssessmentScheme { id, items, vetoes, grades }.into()
+        }),
+        2 => ids().prop_map(|id| IssueAssessmentScheme { id }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| RevokeAssessmentScheme { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn assessment_commands() -> BoxedStrategy<AssessmentCommand> {
+    let own = (item_codes(), amounts(), maybe(texts()));
+    let own = own.prop_map(|(item, points, note)| SelfScore { item, points, note });
+    let figure = |code: &'static str| {
+        let found = (maybe(amounts()), maybe(amounts()), select(Comparator::ALL), maybe(texts()));
+        found.prop_map(move |(value, target, comparator, note)| Figure {
+            item: code.into(),
+            value,
+            target,
+            comparator,
+            evidence: vec![Cited { subject: Id::<Indicator>::new(Uuid::nil()).into(), version: 1 }],
+            note,
+        })
+    };
+    let figures = prop_oneof![
+        9 => (figure("A"), figure("B")).prop_map(|(one, other)| vec![one, other]),
+        1 => vec(figure("A"), 0..3),
+    ];
+    let veto = (item_codes(), texts()).prop_map(|(code, reason)| Vetoed { code, reason });
+    let until = prop_oneof![Just(Date::new(2150, 12, 31).unwrap()), Just(Date::new(1960, 1, 1).unwrap())];
+    prop_oneof![
+        4 => (ids(), ids(), 2010..2020, ids(), rules()).prop_map(|(scheme_id, plan_id, year, unit_id, rules)| {
+            OpenAssessment { scheme_id, plan_id, year, unit_id, rules }.into()
+        }),
+        4 => (ids(), texts(), vec(own, 0..2), evidence()).prop_map(|(id, summary, scores, evidence)| {
+            SubmitSelfAssessment { id, summary, scores, evidence }.into()
+        }),
+        6 => (ids(), figures, option::weighted(0.1, veto)).prop_map(|(id, figures, veto)| {
+            ScoreAssessment { id, figures, vetoes: veto.into_iter().collect() }.into()
+        }),
+        6 => (ids(), maybe(texts())).prop_map(|(id, note)| ReviewAssessment { id, note }.into()),
+        6 => (ids(), until).prop_map(|(id, objections_until)| AnnounceAssessment { id, objections_until }.into()),
+        6 => (ids(), texts(), evidence())
+            .prop_map(|(id, reason, evidence)| ObjectToAssessment { id, reason, evidence }.into()),
+        6 => (ids(), prop::bool::weighted(0.3), texts())
+            .prop_map(|(id, upheld, reason)| DecideAssessmentObjection { id, upheld, reason }.into()),
+        6 => (ids(), texts()).prop_map(|(id, reason)| AppealAssessment { id, reason }.into()),
+        6 => (ids(), prop::bool::weighted(0.3), texts())
+            .prop_map(|(id, upheld, reason)| DecideAssessmentAppeal { id, upheld, reason }.into()),
+        4 => ids().prop_map(|id| FinaliseAssessment { id }.into()),
+        4 => (ids(), texts()).prop_map(|(id, note)| ApplyAssessmentResult { id, note }.into()),
     ]
     .boxed()
 }
