@@ -24,7 +24,7 @@ fn grades() -> Value {
     json!([{ "name": "优秀", "from": "90" }, { "name": "合格", "from": "60" }, { "name": "不合格", "from": "0" }])
 }
 
-fn scheme_input(plan: &str, year: i32, items: Value) -> Value {
+fn scheme_input(plan: &str, year: i32, items: &Value) -> Value {
     json!({ "planId": plan, "year": year, "title": "质量工作考核办法", "items": items, "grades": grades(),
         "vetoes": [{ "code": "ACCIDENT", "name": "发生重大质量安全事故" }] })
 }
@@ -53,7 +53,7 @@ impl Year {
             item("TASKS", "30", "TASK_COMPLETION", None),
             item("EXPERT", "10", "EXPERT", None),
         ]);
-        let input = scheme_input(&self.world.plan, year, items);
+        let input = scheme_input(&self.world.plan, year, &items);
         let scheme = text(&house.done(OFFICE, "draftAssessmentScheme", input).await["id"]);
         house.done(OFFICE, "issueAssessmentScheme", json!({ "id": scheme })).await;
         scheme
@@ -244,11 +244,11 @@ story!(a_scheme_that_does_not_add_up_is_refused, |house| {
     let year = Year::new(house).await;
     let plan = &year.world.plan;
     let items = json!([item("A", "60", "EXPERT", None), item("B", "39.99", "EXPERT", None)]);
-    let input = scheme_input(plan, 2021, items);
+    let input = scheme_input(plan, 2021, &items);
     let refusal = house.refused(OFFICE, "draftAssessmentScheme", input, "RULE_VIOLATION").await;
     assert_eq!(refusal["rule"], "weights-add-to-100");
     let items = json!([item("A", "100", "INDICATOR", None)]);
-    let input = scheme_input(plan, 2021, items);
+    let input = scheme_input(plan, 2021, &items);
     let refusal = house.refused(OFFICE, "draftAssessmentScheme", input, "INVALID_INPUT").await;
     assert_eq!(refusal["field"], "items[0].indicatorId");
     // A unit is assessed once a year, and nobody else sees how.
