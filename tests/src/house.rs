@@ -10,10 +10,10 @@ use zhixing_api::{
     server::{self, Service},
 };
 use zhixing_domain::Kind;
-use zhixing_event_store::{EventStore, Pool};
+use zhixing_event_store::{EventStore, Pool, SimulatedClock};
 
 use crate::{
-    clock::TestClock,
+    clock::clock,
     database::{Base, Database},
 };
 
@@ -54,7 +54,7 @@ pub(crate) const EVENT: &str =
 
 /// The running service with its database and its clock.
 pub(crate) struct House {
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) store: EventStore,
     service: Service,
     pub(crate) database: Database,
@@ -85,7 +85,7 @@ pub(crate) async fn tell(base: Base, story: impl AsyncFnOnce(&mut House)) {
 
 impl House {
     async fn open(base: Base) -> Self {
-        let clock = Arc::new(TestClock::new());
+        let clock = Arc::new(clock());
         let database = Database::new(base).await;
         let store = open_store(&database, &clock).await;
         let service = Service::start(store.clone()).await.unwrap();
@@ -196,7 +196,7 @@ fn lower(name: &str) -> String {
     format!("{}{}", name[..1].to_lowercase(), &name[1..])
 }
 
-async fn open_store(database: &Database, clock: &Arc<TestClock>) -> EventStore {
+async fn open_store(database: &Database, clock: &Arc<SimulatedClock>) -> EventStore {
     let pool = Pool::open(&database.url()).await.unwrap();
     EventStore::open(pool, clock.clone(), graphql::catalogue()).await.unwrap()
 }

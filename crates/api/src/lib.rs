@@ -16,4 +16,5 @@ pub mod projections;
 pub mod protocol;
 pub mod scheduler;
 pub mod server;
+pub mod simulation;
 pub mod time_reference;

@@ -33,7 +33,7 @@ mod sqlite;
 mod stored;
 
 pub use checkpoint::Checkpoint;
-pub use clock::SystemClock;
+pub use clock::{SimulatedClock, SystemClock};
 pub use error::Error;
 pub use event::{EventFilter, Recorded};
 pub use lease::Lease;

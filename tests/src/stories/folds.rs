@@ -29,10 +29,10 @@ use zhixing_domain::{
     },
     time::DueSoon,
 };
-use zhixing_event_store::{Error, EventStore, Order, Pool, View, store::AsOf};
+use zhixing_event_store::{Error, EventStore, Order, Pool, SimulatedClock, View, store::AsOf};
 
 use crate::{
-    clock::TestClock,
+    clock::clock,
     database::{Base, Database},
 };
 
@@ -41,7 +41,7 @@ type Step = (u8, usize, i32);
 
 struct Run {
     store: EventStore,
-    clock: Arc<TestClock>,
+    clock: Arc<SimulatedClock>,
     units: Vec<Id<Unit>>,
     plan: Id<Plan>,
     tasks: Vec<Id<Task>>,
@@ -90,7 +90,7 @@ fn period(number: i32) -> String {
 
 impl Run {
     async fn begin(database: &Database) -> Self {
-        let clock = Arc::new(TestClock::new());
+        let clock = Arc::new(clock());
         let pool = Pool::open(&database.url()).await.unwrap();
         let store = EventStore::open(pool, clock.clone(), catalogue()).await.unwrap();
         let mut run = Self {

@@ -1,6 +1,7 @@
 mod assessments;
 mod bad_input;
 mod changes;
+mod five_years;
 mod folds;
 mod imports;
 mod indicators;

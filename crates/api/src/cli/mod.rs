@@ -6,6 +6,7 @@ mod import;
 mod rebuild;
 mod screen;
 mod serve;
+mod simulate;
 mod trust;
 
 use std::{path::PathBuf, sync::Arc};
@@ -113,6 +114,12 @@ enum Command {
         #[arg(value_name = "FILE")]
         file: PathBuf,
     },
+    /// Run the Gansu plan of 2011 in fast motion into an empty database: invented reports of real regions, day by day
+    #[command(after_help = "Examples:
+  zhixing simulate --data simulation                     five years, about half a minute
+  zhixing simulate --data simulation --seed 7 --until 2012-12-31
+  zhixing serve --data simulation                        and look at it")]
+    Simulate(simulate::SimulateArguments),
     /// Ask a running service whether it is ready; exit status 0 when it is
     Health {
         /// The address to ask
@@ -159,6 +166,9 @@ pub enum Failure {
     /// Calendars or time limits cannot be used.
     #[error(transparent)]
     Time(#[from] ReferenceError),
+    /// A simulation ended early.
+    #[error(transparent)]
+    Simulation(#[from] crate::simulation::Halt),
     /// Something else, in words.
     #[error("{0}")]
     Said(String),
@@ -202,6 +212,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Export(arguments) => export::export(&pool(&settings).await?, arguments).await,
         Command::Backup { file } => backup::backup(&pool(&settings).await?, &file).await,
         Command::Restore { file } => backup::restore(&settings, &file).await,
+        Command::Simulate(arguments) => simulate::simulate(&settings, arguments).await,
         Command::Health { url } => health::ask(&url).await,
     }
 }

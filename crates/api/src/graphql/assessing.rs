@@ -5,15 +5,19 @@ use std::{collections::HashMap, sync::Arc};
 use async_graphql::{Context, InputObject, Object, Result, SimpleObject};
 use rust_decimal::Decimal;
 use zhixing_domain::{
-    Amount, Date, Id, Rejection, TimeReference,
+    Amount, Date, Id, Rejection, TimeReference, Viewer,
     organisation::unit,
     performance::{
-        assessment::{AnnounceAssessment, Assessment as Domain, OpenAssessment, ScoreAssessment, Vetoed},
+        assessment::{
+            AnnounceAssessment, Assessment as Domain, AssessmentStatus, OpenAssessment, ScoreAssessment,
+            Vetoed,
+        },
         assessment_scheme as scheme,
         attainment::Comparator,
         scoring::{AssessmentItem, Figure, ScoreSource},
     },
     text,
+    time::TimeError,
 };
 use zhixing_event_store::{Error, EventStore, View, append::Refusal};
 
@@ -99,7 +103,8 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is asked.")] input: OpenAssessments,
     ) -> Result<AssessmentsPayload> {
-        answered(open(ctx, input).await)
+        let done = open(ctx.store(), ctx.viewer(), input).await;
+        answered(ctx, done)
     }
 
     /// Scores an assessment by what is known now; every figure stands in the event with what it rests on (评分). Indicators
@@ -119,7 +124,7 @@ impl Mutations {
         expected_version: Option<i64>,
         #[graphql(default, desc = "Only say what would happen; nothing is recorded.")] dry_run: bool,
     ) -> Result<AssessmentPayload> {
-        let command = match scoring(ctx, input).await {
+        let command = match scoring(ctx.store(), input).await {
             Ok(command) => command,
             Err(Error::Rejected(rejection)) => {
                 let errors = vec![rejection.into()];
@@ -144,14 +149,23 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is asked.")] input: AnnounceAssessments,
     ) -> Result<AssessmentsPayload> {
-        let until = objections_until(ctx)?;
-        answered(announce(ctx, input, until).await)
+        let until = objections_until(ctx.data_unchecked::<Arc<TimeReference>>(), today(ctx));
+        let until = until.map_err(|fault| error::time(&fault))?;
+        let done = announce(ctx.store(), ctx.viewer(), input, until).await;
+        answered(ctx, done)
     }
 }
 
-fn answered(done: Result<AssessmentsPayload, Error>) -> Result<AssessmentsPayload> {
+fn today(ctx: &Context<'_>) -> Date {
+    Date::of(ctx.store().clock().now())
+}
+
+fn answered(ctx: &Context<'_>, done: Result<Written, Error>) -> Result<AssessmentsPayload> {
+    ctx.session().forget();
     match done {
-        Ok(payload) => Ok(payload),
+        Ok(Written { assessments, position }) => {
+            Ok(AssessmentsPayload { assessments, position: position.map(Position), errors: Vec::new() })
+        }
         Err(Error::Rejected(rejection)) => {
             Ok(AssessmentsPayload { errors: vec![rejection.into()], ..AssessmentsPayload::default() })
         }
@@ -165,7 +179,20 @@ async fn row<V: View>(store: &EventStore, id: Id<V::Of>, field: &str) -> Result<
     found.ok_or_else(|| Rejection::NotFound { kind, field: field.into() }.into())
 }
 
-async fn open(ctx: &Context<'_>, input: OpenAssessments) -> Result<AssessmentsPayload, Error> {
+/// Assessments that were written together.
+#[derive(Debug)]
+pub struct Written {
+    /// The assessments after it.
+    pub assessments: Vec<Assessment>,
+    /// Position of the last event.
+    pub position: Option<i64>,
+}
+
+/// Opens the assessments of units by an issued scheme: all of them or none.
+///
+/// # Errors
+/// A rejection by the rules, or a failing database.
+pub async fn open(store: &EventStore, viewer: &Viewer, input: OpenAssessments) -> Result<Written, Error> {
     let OpenAssessments { scheme_id, unit_ids } = input;
     if unit_ids.is_empty() {
         return Err(Rejection::invalid("unitIds", "names no unit").into());
@@ -174,9 +201,8 @@ async fn open(ctx: &Context<'_>, input: OpenAssessments) -> Result<AssessmentsPa
     if let Some(at) = (1..unit_ids.len()).find(|at| unit_ids[..*at].contains(&unit_ids[*at])) {
         return Err(Rejection::invalid(format!("unitIds[{at}]"), "stands twice").into());
     }
-    let store = ctx.store();
     let scheme: AssessmentScheme = row(store, scheme_id, "schemeId").await?;
-    let mut work = store.begin(ctx.viewer(), None);
+    let mut work = store.begin(viewer, None);
     let mut assessments = Vec::with_capacity(unit_ids.len());
     for unit_id in unit_ids {
         let command = OpenAssessment {
@@ -189,9 +215,7 @@ async fn open(ctx: &Context<'_>, input: OpenAssessments) -> Result<AssessmentsPa
         assessments.push(work.run::<Assessment>(Id::new(store.clock().new_id()), None, command).await?);
     }
     let events = work.commit(None).await.map_err(busy)?;
-    ctx.session().forget();
-    let position = events.last().map(|event| Position(event.position));
-    Ok(AssessmentsPayload { assessments, position, errors: Vec::new() })
+    Ok(Written { assessments, position: events.last().map(|event| event.position) })
 }
 
 /// Somebody changed one of many meanwhile: nothing was done, and it may be asked again.
@@ -202,9 +226,12 @@ fn busy(refusal: Refusal) -> Error {
     }
 }
 
-async fn scoring(ctx: &Context<'_>, input: ScoreAssessmentInput) -> Result<ScoreAssessment, Error> {
+/// The command that scores an assessment, with every figure as it is now.
+///
+/// # Errors
+/// A rejection when an expert's score is missing or wrong, or a failing database.
+pub async fn scoring(store: &EventStore, input: ScoreAssessmentInput) -> Result<ScoreAssessment, Error> {
     let ScoreAssessmentInput { id, expert_scores, vetoes } = input;
-    let store = ctx.store();
     let assessment: Assessment = row(store, id, "id").await?;
     let unit: Unit = row(store, assessment.unit_id.0, "id").await?;
     let items = &assessment.rules.items;
@@ -249,30 +276,34 @@ fn by_item(items: &[AssessmentItem], scores: Vec<ExpertScore>) -> Result<HashMap
     Ok(figures)
 }
 
-fn objections_until(ctx: &Context<'_>) -> Result<Date> {
-    let time = ctx.data_unchecked::<Arc<TimeReference>>();
-    let today = Date::of(ctx.store().clock().now());
-    let until =
-        time.limits.on(OBJECTION, today).and_then(|limit| time.calendar.add_working_days(today, limit.value));
-    until.map_err(|fault| error::time(&fault))
+/// The last day on which a result that is announced today can be objected to.
+///
+/// # Errors
+/// When the rule or the calendar of a year is missing.
+pub fn objections_until(time: &TimeReference, today: Date) -> Result<Date, TimeError> {
+    let limit = time.limits.on(OBJECTION, today)?;
+    time.calendar.add_working_days(today, limit.value)
 }
 
-async fn announce(
-    ctx: &Context<'_>,
+/// Announces the reviewed results of a scheme, all together.
+///
+/// # Errors
+/// A rejection when none is reviewed, or a failing database.
+pub async fn announce(
+    store: &EventStore,
+    viewer: &Viewer,
     input: AnnounceAssessments,
     objections_until: Date,
-) -> Result<AssessmentsPayload, Error> {
-    let store = ctx.store();
+) -> Result<Written, Error> {
     let AssessmentScheme { life, .. } = row(store, input.scheme_id, "schemeId").await?;
-    let reviewed = for_officials(ctx.viewer())
-        .has("scheme_id", Some(life.id))
-        .has("status", Some(zhixing_domain::performance::assessment::AssessmentStatus::Reviewed));
+    let reviewed =
+        for_officials(viewer).has("scheme_id", Some(life.id)).has("status", Some(AssessmentStatus::Reviewed));
     let rows: Vec<Assessment> = store.pool().all(reviewed, MOST_ANNOUNCED).await?;
     if rows.is_empty() {
         let message = "no result of this scheme is reviewed and waits to be announced";
         return Err(Rejection::rule("reviewed-first", message, None).into());
     }
-    let mut work = store.begin(ctx.viewer(), None);
+    let mut work = store.begin(viewer, None);
     let mut assessments = Vec::with_capacity(rows.len());
     for assessment in rows {
         let id = assessment.life.id.0;
@@ -280,7 +311,5 @@ async fn announce(
         assessments.push(work.run::<Assessment>(id, None, command).await?);
     }
     let events = work.commit(None).await.map_err(busy)?;
-    ctx.session().forget();
-    let position = events.last().map(|event| Position(event.position));
-    Ok(AssessmentsPayload { assessments, position, errors: Vec::new() })
+    Ok(Written { assessments, position: events.last().map(|event| event.position) })
 }

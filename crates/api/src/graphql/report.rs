@@ -88,6 +88,10 @@ impl Report {
     pub fn reporter_id(&self) -> Id<unit::Unit> {
         self.reporter_id.0
     }
+    /// The unit that it reports to.
+    pub fn addressee_id(&self) -> Id<unit::Unit> {
+        self.addressee_id.0
+    }
     /// Whether it was never handed in and is still owed.
     pub fn is_owed(&self) -> bool {
         self.status == ReportStatus::Open
