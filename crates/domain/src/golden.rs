@@ -19,9 +19,10 @@ use crate::{
     Aggregate, Kind,
     aggregate::{decode, encode, schema_version},
     organisation::unit::*,
-    performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
+    performance::{attainment::*, indicator::*, report::*, reporting_duty::*, supervision_item::*},
     policy::AuthenticationMethod,
     programme::{data_import::*, plan::*, task::*},
+    time::TimeUnit,
 };
 
 mod examples;
@@ -87,6 +88,9 @@ golden! {
     Report: ReportEvent {
         Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
     } by report_events in reports_stay_readable;
+    SupervisionItem: SupervisionItemEvent {
+        Opened, Notified, Answered, Returned, Escalated, Extended, Closed, Withdrawn, DueSoon, BecameOverdue
+    } by supervision_item_events in supervision_items_stay_readable;
 }
 
 /// An event as the log has it.
@@ -239,9 +243,11 @@ fn words_stay_readable() {
         Measure,
         PlanStatus,
         Recurrence,
+        SupervisionStatus,
         TargetBasis,
         TaskKind,
         TaskStatus,
+        TimeUnit,
         UnitKind,
         UnitStatus
     ];

@@ -76,6 +76,18 @@ impl FromStr for GlobalId {
     }
 }
 
+impl Serialize for GlobalId {
+    /// As it leaves the service, like [`Id`].
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+impl<'de> Deserialize<'de> for GlobalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
 impl<T: Aggregate> From<Id<T>> for GlobalId {
     fn from(id: Id<T>) -> Self {
         Self { kind: T::KIND, uuid: id.0 }

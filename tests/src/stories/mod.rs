@@ -13,6 +13,7 @@ mod rooms;
 mod rows;
 mod scheduler;
 mod schema;
+mod supervision;
 mod surface;
 mod tables;
 mod task_life;

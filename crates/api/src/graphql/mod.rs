@@ -45,7 +45,7 @@ macro_rules! kinds {
 }
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
-    report::Report
+    report::Report, supervision_item::SupervisionItem
 }
 
 /// The executable schema.

@@ -4,7 +4,8 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
     context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, plan::Plan,
-    region::Region, report::Report, reporting_duty::ReportingDuty, task::Task, unit::Unit,
+    region::Region, report::Report, reporting_duty::ReportingDuty, supervision_item::SupervisionItem,
+    task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -25,6 +26,8 @@ pub enum Node {
     ReportingDuty(ReportingDuty),
     /// A report.
     Report(Report),
+    /// A supervision item.
+    SupervisionItem(SupervisionItem),
     /// A region.
     Region(Region),
 }
@@ -44,6 +47,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
             ctx.load::<ReportingDuty>(Id::new(id.uuid)).await?.map(own).map(Node::ReportingDuty)
         }
         Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
+        Kind::SupervisionItem => {
+            ctx.load::<SupervisionItem>(Id::new(id.uuid)).await?.map(own).map(Node::SupervisionItem)
+        }
     })
 }
 

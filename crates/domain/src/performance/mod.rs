@@ -3,3 +3,4 @@ pub mod attainment;
 pub mod indicator;
 pub mod report;
 pub mod reporting_duty;
+pub mod supervision_item;
