@@ -29,6 +29,8 @@ pub struct Settings {
     pub checkpoint_minutes: u64,
     /// Whether this process announces what falls due; of several processes one does.
     pub scheduler: bool,
+    /// Whether the scheduler opens supervision items for tasks and reports that stay overdue.
+    pub supervise: bool,
     /// A directory of further working-day calendars.
     pub calendars: Option<PathBuf>,
     /// A directory of further time limits.
@@ -50,6 +52,7 @@ impl Default for Settings {
             signing_key: None,
             checkpoint_minutes: 60,
             scheduler: true,
+            supervise: false,
             calendars: None,
             rules: None,
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
@@ -81,6 +84,10 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<PathBuf>,
+    /// Whether tasks and reports that stay overdue get supervision items [default: false]
+    #[arg(long, global = true, value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub supervise: Option<bool>,
     /// A directory of further working-day calendars (YEAR.json)
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,6 +167,13 @@ mod tests {
         let open = Settings { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), ..Settings::default() };
         assert!(!open.takes_development_tokens());
         assert!(Settings::default().takes_development_tokens());
+    }
+
+    #[test]
+    fn nothing_is_supervised_by_rule_unless_it_is_switched_on() {
+        assert!(!Settings::read(&Flags::default()).unwrap().supervise);
+        let flags = Flags { supervise: Some(true), ..Flags::default() };
+        assert!(Settings::read(&flags).unwrap().supervise);
     }
 
     #[test]

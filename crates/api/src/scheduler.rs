@@ -5,6 +5,7 @@
 //! week late; what is said then happened on its own day and is recorded now. One process holds the lease.
 mod announce;
 mod periods;
+mod supervise;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 
@@ -12,7 +13,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use zhixing_domain::{Date, TimeReference, Viewer};
 use zhixing_event_store::{Error, EventStore, Lease};
 
-use crate::graphql::{report::Report, task::Task};
+use crate::graphql::{report::Report, supervision_item::SupervisionItem, task::Task};
 
 /// Name of the lease.
 const NAME: &str = "scheduler";
@@ -43,6 +44,10 @@ pub struct Round {
     pub due_soon: usize,
     /// Objects that have become overdue.
     pub overdue: usize,
+    /// Supervision items that were opened by rule.
+    pub supervised: usize,
+    /// Supervision items that were escalated by rule.
+    pub escalated: usize,
 }
 
 /// The scheduler of one process.
@@ -51,6 +56,8 @@ pub struct Scheduler {
     store: EventStore,
     time: Arc<TimeReference>,
     timing: Timing,
+    /// Whether what stays overdue is supervised.
+    supervises: bool,
     lease: Lease,
     viewer: Viewer,
 }
@@ -59,7 +66,13 @@ impl Scheduler {
     /// A scheduler that does nothing yet.
     pub fn new(store: EventStore, time: Arc<TimeReference>, timing: Timing) -> Self {
         let lease = Lease::new(store.clone(), NAME, timing.lease);
-        Self { store, time, timing, lease, viewer: Viewer::scheduler() }
+        Self { store, time, timing, supervises: false, lease, viewer: Viewer::scheduler() }
+    }
+
+    /// The same, which also opens supervision items for what stays overdue, or does not.
+    #[must_use]
+    pub fn supervising(self, supervises: bool) -> Self {
+        Self { supervises, ..self }
     }
 
     /// Does its rounds until the service stops.
@@ -87,10 +100,15 @@ impl Scheduler {
 
     async fn try_round(&self) {
         match self.round().await {
-            Ok(Round { opened: 0, due_soon: 0, overdue: 0, .. }) => {}
-            Ok(Round { opened, due_soon, overdue, .. }) => {
-                tracing::info!(opened, due_soon, overdue, "reports were opened and due dates announced");
-            }
+            Ok(Round { opened: 0, due_soon: 0, overdue: 0, supervised: 0, escalated: 0, .. }) => {}
+            Ok(Round { opened, due_soon, overdue, supervised, escalated, .. }) => tracing::info!(
+                opened,
+                due_soon,
+                overdue,
+                supervised,
+                escalated,
+                "reports were opened, due dates announced, overdue work supervised"
+            ),
             Err(error) => tracing::warn!(%error, "a round of the scheduler failed: the next one goes on"),
         }
     }
@@ -111,6 +129,13 @@ impl Scheduler {
         round.due_soon += self.announce_due_soon::<Report>(today).await?;
         round.overdue = self.announce_overdue::<Task>(today).await?;
         round.overdue += self.announce_overdue::<Report>(today).await?;
+        if self.supervises {
+            round.supervised = self.supervise_overdue::<Task>(today).await?;
+            round.supervised += self.supervise_overdue::<Report>(today).await?;
+        }
+        round.due_soon += self.announce_due_soon::<SupervisionItem>(today).await?;
+        round.overdue += self.announce_overdue::<SupervisionItem>(today).await?;
+        round.escalated = self.escalate_overdue(today).await?;
         Ok(round)
     }
 }

@@ -21,10 +21,11 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*,
+        scoring::*, supervision_item::*,
     },
     policy::AuthenticationMethod,
     programme::{data_import::*, plan::*, task::*},
+    time::TimeUnit,
 };
 
 mod examples;
@@ -90,6 +91,9 @@ golden! {
     Report: ReportEvent {
         Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
     } by report_events in reports_stay_readable;
+    SupervisionItem: SupervisionItemEvent {
+        Opened, Notified, Answered, Returned, Escalated, Extended, Closed, Withdrawn, DueSoon, BecameOverdue
+    } by supervision_item_events in supervision_items_stay_readable;
     AssessmentScheme: AssessmentSchemeEvent { Drafted, Amended, Issued, Revoked }
         by assessment_scheme_events in assessment_schemes_stay_readable;
     Assessment: AssessmentEvent {
@@ -253,9 +257,11 @@ fn words_stay_readable() {
         ReportStatus,
         ReportingDutyStatus,
         ScoreSource,
+        SupervisionStatus,
         TargetBasis,
         TaskKind,
         TaskStatus,
+        TimeUnit,
         UnitKind,
         UnitStatus
     ];

@@ -77,6 +77,7 @@ impl FromStr for GlobalId {
 }
 
 impl Serialize for GlobalId {
+    /// As it leaves the service, like [`Id`].
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

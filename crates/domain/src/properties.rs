@@ -16,9 +16,11 @@ use uuid::Uuid;
 use crate::{
     Aggregate, Command, Context, Fact, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Viewer,
     aggregate::{Stamp, decode, encode, schema_version},
-    lifecycle::{Requirement, To},
+    lifecycle::{Parent, Requirement, To},
     organisation::unit::*,
-    performance::{assessment::*, assessment_scheme::*, indicator::*, report::*, reporting_duty::*},
+    performance::{
+        assessment::*, assessment_scheme::*, indicator::*, report::*, reporting_duty::*, supervision_item::*,
+    },
     policy::{self, AuthenticationMethod, By},
     programme::{data_import::*, plan::*, task::*},
 };
@@ -64,6 +66,7 @@ tried! {
     DataImport by data_import_commands in data_imports_keep_the_rules;
     ReportingDuty by reporting_duty_commands in reporting_duties_keep_the_rules;
     Report by report_commands in reports_keep_the_rules;
+    SupervisionItem by supervision_item_commands in supervision_items_keep_the_rules;
     AssessmentScheme by assessment_scheme_commands in assessment_schemes_keep_the_rules;
     Assessment by assessment_commands in assessments_keep_the_rules;
 }
@@ -181,7 +184,8 @@ impl<C: Command> Life<C> {
             if next > 0 && done.contains(command.action()) {
                 continue;
             }
-            let facts = self.facts(&state.needs(command));
+            let parent = A::step(command.action()).and_then(|step| step.parent);
+            let facts = self.facts(&state.needs(command), parent);
             let context = Context { viewer, now: self.now, facts: &facts };
             let answer = state.handle(command.clone(), &context);
             let right = match &answer {
@@ -196,8 +200,9 @@ impl<C: Command> Life<C> {
         Ok(None)
     }
 
-    /// What a caller finds who looks for the needs: objects in some state, some of them missing.
-    fn facts(&self, needs: &[Need]) -> Facts {
+    /// What a caller finds who looks for the needs: objects in some state, some of them missing. A parent is mostly found
+    /// in a state that admits children.
+    fn facts(&self, needs: &[Need], parent: Option<Parent>) -> Facts {
         let mut facts = Facts::default();
         for need in needs {
             match need {
@@ -205,7 +210,10 @@ impl<C: Command> Life<C> {
                     assert!(!field.is_empty(), "{need:?} names no argument");
                     let answer = self.answer(*id);
                     let words = kind.lifecycle().states;
-                    let status = words[answer.status % words.len()].0.to_owned();
+                    let admitting = parent.filter(|parent| parent.kind == *kind && answer.status == 0);
+                    let status =
+                        admitting.map_or(words[answer.status % words.len()].0, |parent| parent.states[0]);
+                    let status = status.to_owned();
                     let Answer { region, belongs_to, .. } = *answer;
                     let fact = Fact { kind: *kind, id: *id, status, region: Some(region), belongs_to };
                     facts.objects.extend(answer.exists.then_some(fact));
@@ -351,7 +359,7 @@ fn viewers() -> impl Strategy<Value = Viewer> {
 }
 
 fn answers() -> impl Strategy<Value = Answer> {
-    // The first status word of every kind is one in which it admits what rests on it.
+    // The first status word of every kind is one in which it is there for others.
     let status = prop_oneof![3 => Just(0), 1 => 0_usize..20];
     let answer =
         (prop::bool::weighted(0.9), status, regions(), maybe(ids::<Plan>()), select(vec![0, 1, u64::MAX]));

@@ -40,6 +40,7 @@ aggregates! {
     5 DataImport = "DATA_IMPORT", "数据导入" in programme::data_import;
     6 ReportingDuty = "REPORTING_DUTY", "报告义务" in performance::reporting_duty;
     7 Report = "REPORT", "报告" in performance::report;
+    8 SupervisionItem = "SUPERVISION_ITEM", "督办件" in performance::supervision_item;
     10 AssessmentScheme = "ASSESSMENT_SCHEME", "考核办法" in performance::assessment_scheme;
     11 Assessment = "ASSESSMENT", "考核" in performance::assessment;
 }

@@ -15,6 +15,7 @@ mod rooms;
 mod rows;
 mod scheduler;
 mod schema;
+mod supervision;
 mod surface;
 mod tables;
 mod task_life;

@@ -11,6 +11,9 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
     HUNAN_2009.import(house).await;
     let world = World::new(house).await;
     let indicator = indicator(house, &world.plan, "ZJ-1", json!({})).await;
+    let item = json!({ "planId": world.plan, "number": "督1号", "title": "进展迟缓", "unitIds": [world.lead],
+        "demand": "说明原因", "answerDueOn": "2019-12-31" });
+    let item = text(&house.done(OFFICE, "openSupervisionItem", item).await["id"]);
     let query = r#"{ dataImports { nodes { id } } region(code: "440800") { id } }"#;
     let data = house.ok(OFFICE, query, json!({})).await;
     vec![
@@ -18,6 +21,7 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
         ("Plan", world.plan),
         ("Task", world.task),
         ("Indicator", indicator),
+        ("SupervisionItem", item),
         ("DataImport", text(&data["dataImports"]["nodes"][0]["id"])),
         ("Region", text(&data["region"]["id"])),
     ]

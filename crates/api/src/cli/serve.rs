@@ -41,7 +41,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
     let scheduling = settings.scheduler.then(|| {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
-        scheduler.start(stopped.clone())
+        scheduler.supervising(settings.supervise).start(stopped.clone())
     });
     let mut until = stopped.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {

@@ -8,7 +8,7 @@ use zhixing_domain::{
     Date, Id, Kind, RegionCode, Viewer,
     id::{GlobalId, Key},
     organisation::unit,
-    performance::report::ReportStatus,
+    performance::{report::ReportStatus, supervision_item::SupervisionStatus},
     programme::plan,
 };
 use zhixing_event_store::{Row, Table};
@@ -22,6 +22,7 @@ use super::{
     region::Region,
     report::{self, ReportConnection},
     reporting_duty::{ADDRESSEE, REPORTER},
+    supervision_item::{self, SUPERVISED, SupervisionItemConnection},
     task::{self, LEAD, SUPPORT, TaskConnection},
     view::{Visible, for_officials},
 };
@@ -103,7 +104,8 @@ pub struct DueItemWhere {
     pub plan: Option<Id<plan::Plan>>,
     /// The region itself and all inside it.
     pub region: Option<RegionCode>,
-    /// Which this unit has to do: tasks that it leads or supports, reports that it owes.
+    /// Which this unit has to do: tasks that it leads or supports, reports that it owes, supervision items
+    /// that it answers.
     pub unit: Option<Id<unit::Unit>>,
     /// Due in this range.
     pub due: Option<DateRange>,
@@ -112,7 +114,7 @@ pub struct DueItemWhere {
 }
 
 /// As what those who have something to do are named.
-const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER];
+const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER, SUPERVISED];
 
 async fn list(
     ctx: &Context<'_>,
@@ -207,6 +209,20 @@ impl Desk {
             .names(Some(self.unit.uuid()), &[ADDRESSEE])
             .add(Expr::col("status").eq(ReportStatus::Submitted));
         report::list(ctx, own, None, None, Paging { first, after, last, before }).boxed().await
+    }
+    /// Supervision items that the unit was notified of and owes an answer to, those due first at the top (待答复督办件).
+    async fn supervision_to_answer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<SupervisionItemConnection> {
+        let own = Condition::all()
+            .names(Some(self.unit.uuid()), &[SUPERVISED])
+            .add(Expr::col("status").is_in(SupervisionStatus::ASKED.iter().copied()));
+        supervision_item::list(ctx, own, None, None, Paging { first, after, last, before }).boxed().await
     }
     /// Everything that the unit has to do and that is overdue, longest first.
     async fn overdue(

@@ -48,7 +48,7 @@ macro_rules! kinds {
 }
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
-    report::Report, assessment_scheme::AssessmentScheme, assessment::Assessment
+    report::Report, supervision_item::SupervisionItem, assessment_scheme::AssessmentScheme, assessment::Assessment
 }
 
 /// The executable schema.

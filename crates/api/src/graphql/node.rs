@@ -5,7 +5,7 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 use super::{
     assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
     error, found::Found, indicator::Indicator, plan::Plan, region::Region, report::Report,
-    reporting_duty::ReportingDuty, task::Task, unit::Unit,
+    reporting_duty::ReportingDuty, supervision_item::SupervisionItem, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -26,6 +26,8 @@ pub enum Node {
     ReportingDuty(ReportingDuty),
     /// A report.
     Report(Report),
+    /// A supervision item.
+    SupervisionItem(SupervisionItem),
     /// An assessment scheme.
     AssessmentScheme(AssessmentScheme),
     /// An assessment.
@@ -53,6 +55,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         }
         Kind::Assessment => ctx.load::<Assessment>(Id::new(id.uuid)).await?.map(own).map(Node::Assessment),
         Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
+        Kind::SupervisionItem => {
+            ctx.load::<SupervisionItem>(Id::new(id.uuid)).await?.map(own).map(Node::SupervisionItem)
+        }
     })
 }
 

@@ -30,6 +30,7 @@ use super::{
     region::Region,
     report_draft::ReportDraft,
     reporting_duty::{ADDRESSEE, REPORTER, ReportingDuty},
+    supervision_item::{self, SupervisionItemConnection, SupervisionItemOrder, SupervisionItemWhere},
     time::Deadline,
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, for_officials, view},
@@ -242,6 +243,21 @@ impl Report {
     /// the report. Nothing of it is kept.
     async fn draft(&self, ctx: &Context<'_>) -> Result<ReportDraft> {
         ReportDraft::of(ctx, self).boxed().await
+    }
+    /// Supervision items about this report, by the due date of the answer unless ordered otherwise (督办件). For officials.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn supervision_items(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")] r#where: Option<SupervisionItemWhere>,
+        #[graphql(desc = "In which order.")] order_by: Option<SupervisionItemOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<SupervisionItemConnection> {
+        let paging = Paging { first, after, last, before };
+        supervision_item::about(ctx, self.life.id.0.uuid(), r#where, order_by, paging).boxed().await
     }
 }
 

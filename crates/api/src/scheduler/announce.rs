@@ -4,7 +4,12 @@ use futures_util::{StreamExt, stream};
 use sea_query::{Condition, Expr, ExprTrait};
 use zhixing_domain::{
     Aggregate, Date, Id,
-    performance::report::{AnnounceReportDueSoon, AnnounceReportOverdue, ReportCommand},
+    performance::{
+        report::{AnnounceReportDueSoon, AnnounceReportOverdue, ReportCommand},
+        supervision_item::{
+            AnnounceSupervisionItemDueSoon, AnnounceSupervisionItemOverdue, SupervisionItemCommand,
+        },
+    },
     programme::task::{AnnounceTaskDueSoon, AnnounceTaskOverdue, TaskCommand},
     time::{DueSoon, TimeLimit, TimeUnit, calendar::Reach},
 };
@@ -14,12 +19,12 @@ use zhixing_event_store::{
 };
 
 use super::Scheduler;
-use crate::graphql::{report::Report, task::Task};
+use crate::graphql::{report::Report, supervision_item::SupervisionItem, task::Task};
 
 /// Objects read at once.
 const PAGE: u64 = 500;
 /// Announcements on their way at once; the log writes them together.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 type CommandOf<V> = <<V as View>::Of as Aggregate>::Command;
 type Announcement<V> = (CommandOf<V>, DateTime<Utc>);
@@ -71,6 +76,8 @@ macro_rules! clocked {
 clocked! {
     Task by "TASK_DUE_SOON": AnnounceTaskDueSoon, AnnounceTaskOverdue of TaskCommand;
     Report by "REPORT_DUE_SOON": AnnounceReportDueSoon, AnnounceReportOverdue of ReportCommand;
+    SupervisionItem by "SUPERVISION_DUE_SOON":
+        AnnounceSupervisionItemDueSoon, AnnounceSupervisionItemOverdue of SupervisionItemCommand;
 }
 
 impl Scheduler {
@@ -166,7 +173,7 @@ impl Scheduler {
     }
 
     /// Tells one object; whether it was new to it.
-    async fn tell<V: Clocked>(
+    pub(super) async fn tell<V: Clocked>(
         &self,
         command: CommandOf<V>,
         happened_at: DateTime<Utc>,

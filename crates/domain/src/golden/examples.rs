@@ -3,13 +3,14 @@ use uuid::Uuid;
 
 use crate::{
     Date, Id,
+    id::GlobalId,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*,
+        scoring::*, supervision_item::*,
     },
     programme::{data_import::*, plan::*, task::*},
-    time::{CalendarVersion, DueSoon},
+    time::{AppliedLimit, CalendarVersion, DueSoon, TimeUnit},
 };
 
 fn id<T>(number: u128) -> Id<T> {
@@ -479,5 +480,86 @@ pub(super) fn assessment_events() -> Vec<AssessmentEvent> {
         AssessmentEvent::AppealDecided { upheld: true, reason: "应计入".into() },
         AssessmentEvent::Finalised { total: amount("61"), grade: "合格".into() },
         AssessmentEvent::ResultApplied { note: "报送组织部门".into() },
+    ]
+}
+
+pub(super) fn supervision_item_events() -> Vec<SupervisionItemEvent> {
+    let limit = |code: &str, value, unit| AppliedLimit {
+        code: code.into(),
+        valid_from: date("2009-01-01"),
+        value,
+        unit,
+    };
+    let calendars = vec![CalendarVersion { year: 2011, version: 1 }];
+    let task: Id<Task> = id(2);
+    let opened = |number: Option<&str>, subject_id: Option<GlobalId>, above, basis: Option<&str>, by_rule| {
+        SupervisionItemEvent::Opened {
+            plan_id: id(1),
+            region_code: "620000".parse().unwrap(),
+            number: number.map(Into::into),
+            title: "质量兴市活动进展迟缓".into(),
+            subject_id,
+            unit_ids: vec![id(3)],
+            escalation_unit_id: above,
+            demand: "限期说明原因并整改".into(),
+            answer_due_on: date("2011-07-20"),
+            basis: basis.map(Into::into),
+            by_rule,
+        }
+    };
+    let by_rule = OpenedByRule {
+        subject_due_on: date("2011-06-30"),
+        after_overdue: limit("SUPERVISION_AFTER_OVERDUE", 15, TimeUnit::CalendarDays),
+        answer: limit("SUPERVISION_ANSWER", 10, TimeUnit::WorkingDays),
+        calendars: calendars.clone(),
+    };
+    let escalated = EscalatedByRule {
+        answer_due_on: date("2011-07-20"),
+        limit: limit("SUPERVISION_ESCALATION", 5, TimeUnit::WorkingDays),
+        calendars,
+    };
+    let evidence = vec![Evidence { title: "整改报告".into(), reference: Some("第7号".into()) }];
+    let unreferenced = vec![Evidence { title: "整改报告".into(), reference: None }];
+    let answered = |unit_id, evidence| SupervisionItemEvent::Answered {
+        unit_id,
+        summary: "已整改到位".into(),
+        evidence,
+    };
+    vec![
+        opened(
+            Some("督〔2011〕3号"),
+            Some(task.into()),
+            Some(id(4)),
+            Some("领导批示"),
+            Some(by_rule.clone()),
+        ),
+        opened(Some("督〔2011〕4号"), None, None, None, None),
+        opened(None, Some(task.into()), None, None, Some(by_rule)),
+        SupervisionItemEvent::Notified { note: Some("书面通知".into()) },
+        SupervisionItemEvent::Notified { note: None },
+        answered(Some(id(3)), evidence),
+        answered(None, unreferenced),
+        SupervisionItemEvent::Returned { answer_due_on: date("2011-08-01"), reason: "佐证不足".into() },
+        SupervisionItemEvent::Escalated {
+            unit_id: id(4),
+            reason: Some("逾期未答复".into()),
+            by_rule: Some(escalated.clone()),
+        },
+        SupervisionItemEvent::Escalated {
+            unit_id: id(4),
+            reason: Some("多次督办无果".into()),
+            by_rule: None,
+        },
+        SupervisionItemEvent::Escalated { unit_id: id(4), reason: None, by_rule: Some(escalated) },
+        SupervisionItemEvent::Extended {
+            answer_due_on: date("2011-08-15"),
+            former_answer_due_on: date("2011-07-20"),
+            reason: "汛期".into(),
+        },
+        SupervisionItemEvent::Closed { note: Some("整改到位".into()) },
+        SupervisionItemEvent::Closed { note: None },
+        SupervisionItemEvent::Withdrawn { reason: "事项取消".into() },
+        SupervisionItemEvent::DueSoon(due_soon("SUPERVISION_DUE_SOON")),
+        SupervisionItemEvent::BecameOverdue { due_on: date("2018-12-31") },
     ]
 }

@@ -6,3 +6,4 @@ pub mod indicator;
 pub mod report;
 pub mod reporting_duty;
 pub mod scoring;
+pub mod supervision_item;

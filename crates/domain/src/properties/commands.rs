@@ -6,14 +6,15 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 use crate::{
-    Aggregate, Amount, Date, Id, Period, RegionCode,
+    Aggregate, Amount, Date, Id, Kind, Period, RegionCode,
+    id::GlobalId,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*,
+        scoring::*, supervision_item::*,
     },
     programme::{data_import::*, plan::*, task::*},
-    time::DueSoon,
+    time::{AppliedLimit, DueSoon, TimeUnit},
 };
 
 // Values: mostly such as officials write, some at the limits, some beyond.
@@ -463,6 +464,94 @@ pub(super) fn assessment_commands() -> BoxedStrategy<AssessmentCommand> {
             .prop_map(|(id, upheld, reason)| DecideAssessmentAppeal { id, upheld, reason }.into()),
         4 => ids().prop_map(|id| FinaliseAssessment { id }.into()),
         4 => (ids(), texts()).prop_map(|(id, note)| ApplyAssessmentResult { id, note }.into()),
+    ]
+    .boxed()
+}
+
+/// Mostly a report: found in its first state, it is owed. Now and then a task, or an object of any kind.
+pub(super) fn subjects() -> BoxedStrategy<GlobalId> {
+    let any = (select(Kind::ALL), 1_u128..4).prop_map(|(kind, number)| {
+        let bits = u128::from(kind.code()) << 64 | number;
+        GlobalId { kind, uuid: Uuid::from_u128(bits) }
+    });
+    let (tasks, reports) = (ids::<Task>().prop_map(GlobalId::from), ids::<Report>().prop_map(GlobalId::from));
+    prop_oneof![1 => tasks, 4 => reports, 1 => any].boxed()
+}
+pub(super) fn applied_limits() -> BoxedStrategy<AppliedLimit> {
+    (texts(), dates(), any::<u32>(), select(TimeUnit::ALL))
+        .prop_map(|(code, valid_from, value, unit)| AppliedLimit { code, valid_from, value, unit })
+        .boxed()
+}
+
+pub(super) fn supervision_item_commands() -> BoxedStrategy<SupervisionItemCommand> {
+    let units = || vec(ids(), 0..3);
+    let open = (
+        (ids(), maybe(regions()), codes(), texts()),
+        (option::weighted(0.3, subjects()), units(), option::weighted(0.5, ids())),
+        (texts(), due_dates(), maybe(texts())),
+    );
+    let by_rule =
+        (dates(), applied_limits(), applied_limits()).prop_map(|(subject_due_on, after_overdue, answer)| {
+            OpenedByRule { subject_due_on, after_overdue, answer, calendars: Vec::new() }
+        });
+    let open_by_rule = (
+        (ids(), subjects(), texts(), units()),
+        (option::weighted(0.7, ids()), texts(), due_dates(), by_rule),
+    );
+    let escalated = (due_dates(), applied_limits()).prop_map(|(answer_due_on, limit)| EscalatedByRule {
+        answer_due_on,
+        limit,
+        calendars: Vec::new(),
+    });
+    prop_oneof![
+        4 => open.prop_map(|((plan_id, region_code, number, title), who, (demand, answer_due_on, basis))| {
+            let (subject_id, unit_ids, escalation_unit_id) = who;
+            OpenSupervisionItem {
+                plan_id,
+                region_code,
+                number,
+                title,
+                subject_id,
+                unit_ids,
+                escalation_unit_id,
+                demand,
+                answer_due_on,
+                basis,
+            }
+            .into()
+        }),
+        8 => open_by_rule.prop_map(|((plan_id, subject_id, title, unit_ids), rest)| {
+            let (escalation_unit_id, demand, answer_due_on, by_rule) = rest;
+            OpenSupervisionItemByRule {
+                plan_id,
+                subject_id,
+                title,
+                unit_ids,
+                escalation_unit_id,
+                demand,
+                answer_due_on,
+                by_rule,
+            }
+            .into()
+        }),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| NotifySupervisedUnits { id, note }.into()),
+        4 => (ids(), texts(), evidence())
+            .prop_map(|(id, summary, evidence)| AnswerSupervisionItem { id, summary, evidence }.into()),
+        4 => (ids(), due_dates(), texts()).prop_map(|(id, answer_due_on, reason)| {
+            ReturnSupervisionAnswer { id, answer_due_on, reason }.into()
+        }),
+        1 => (ids(), maybe(texts())).prop_map(|(id, note)| CloseSupervisionItem { id, note }.into()),
+        2 => (ids(), ids(), texts())
+            .prop_map(|(id, unit_id, reason)| EscalateSupervisionItem { id, unit_id, reason }.into()),
+        4 => (ids(), escalated).prop_map(|(id, by_rule)| EscalateSupervisionItemByRule { id, by_rule }.into()),
+        2 => (ids(), due_dates(), texts()).prop_map(|(id, answer_due_on, reason)| {
+            ExtendSupervisionItem { id, answer_due_on, reason }.into()
+        }),
+        1 => (ids(), texts()).prop_map(|(id, reason)| WithdrawSupervisionItem { id, reason }.into()),
+        2 => (ids(), due_dates())
+            .prop_map(|(id, due_on)| AnnounceSupervisionItemOverdue { id, due_on }.into()),
+        2 => (ids(), due_soon())
+            .prop_map(|(id, due_soon)| AnnounceSupervisionItemDueSoon { id, due_soon }.into()),
     ]
     .boxed()
 }

@@ -10,7 +10,7 @@ pub use calendar::{Calendar, CalendarVersion, CalendarYear};
 pub use deadline::{ClockFact, Deadline, deadline};
 pub use due::{DueClock, DueSoon};
 pub use error::{FileError, TimeError};
-pub use rule::{TimeLimit, TimeLimits, TimeUnit};
+pub use rule::{AppliedLimit, TimeLimit, TimeLimits, TimeUnit};
 
 /// A reference file as it was read: its name for messages, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -79,6 +79,28 @@ impl TimeLimit {
     }
 }
 
+/// A version of a time limit as it was applied to something (适用的时限).
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
+#[serde(rename_all = "camelCase")]
+pub struct AppliedLimit {
+    /// Its code.
+    pub code: String,
+    /// First day of the version's force.
+    pub valid_from: Date,
+    /// How long.
+    pub value: u32,
+    /// In what.
+    pub unit: TimeUnit,
+}
+
+impl From<&TimeLimit> for AppliedLimit {
+    fn from(limit: &TimeLimit) -> Self {
+        let TimeLimit { code, valid_from, value, unit, .. } = limit.clone();
+        Self { code, valid_from, value, unit }
+    }
+}
+
 /// A file of time limits.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
