@@ -12,7 +12,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use zhixing_domain::{Date, TimeReference, Viewer};
 use zhixing_event_store::{Error, EventStore, Lease};
 
-use crate::graphql::{report::Report, task::Task};
+use crate::graphql::{local_plan::LocalPlan, report::Report, task::Task};
 
 /// Name of the lease.
 const NAME: &str = "scheduler";
@@ -109,8 +109,10 @@ impl Scheduler {
         round.opened = self.open_periods(today).await?;
         round.due_soon = self.announce_due_soon::<Task>(today).await?;
         round.due_soon += self.announce_due_soon::<Report>(today).await?;
+        round.due_soon += self.announce_due_soon::<LocalPlan>(today).await?;
         round.overdue = self.announce_overdue::<Task>(today).await?;
         round.overdue += self.announce_overdue::<Report>(today).await?;
+        round.overdue += self.announce_overdue::<LocalPlan>(today).await?;
         Ok(round)
     }
 }

@@ -21,7 +21,7 @@ use crate::{
     organisation::unit::*,
     performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
     policy::AuthenticationMethod,
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
 };
 
 mod examples;
@@ -87,6 +87,8 @@ golden! {
     Report: ReportEvent {
         Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
     } by report_events in reports_stay_readable;
+    LocalPlan: LocalPlanEvent { Demanded, Filed, Returned, Accepted, Waived, DueSoon, BecameOverdue }
+        by local_plan_events in local_plans_stay_readable;
 }
 
 /// An event as the log has it.
@@ -236,6 +238,7 @@ fn words_stay_readable() {
         ImportFormat,
         IndicatorStatus,
         Kind,
+        LocalPlanStatus,
         Measure,
         PlanStatus,
         Recurrence,

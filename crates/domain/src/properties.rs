@@ -20,7 +20,7 @@ use crate::{
     organisation::unit::*,
     performance::{indicator::*, report::*, reporting_duty::*},
     policy::{self, AuthenticationMethod, By},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
 };
 
 mod commands;
@@ -64,6 +64,7 @@ tried! {
     DataImport by data_import_commands in data_imports_keep_the_rules;
     ReportingDuty by reporting_duty_commands in reporting_duties_keep_the_rules;
     Report by report_commands in reports_keep_the_rules;
+    LocalPlan by local_plan_commands in local_plans_keep_the_rules;
 }
 
 /// Lives per kind and round.

@@ -40,6 +40,7 @@ aggregates! {
     5 DataImport = "DATA_IMPORT", "数据导入" in programme::data_import;
     6 ReportingDuty = "REPORTING_DUTY", "报告义务" in performance::reporting_duty;
     7 Report = "REPORT", "报告" in performance::report;
+    9 LocalPlan = "LOCAL_PLAN", "具体方案" in programme::local_plan;
 }
 
 use crate::{

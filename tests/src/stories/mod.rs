@@ -3,6 +3,7 @@ mod changes;
 mod folds;
 mod imports;
 mod indicators;
+mod local_plans;
 mod nodes;
 mod pages;
 mod reporting;

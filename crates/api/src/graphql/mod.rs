@@ -35,7 +35,7 @@ macro_rules! kinds {
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, projection::Mutations);
+        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, local_plan::BulkMutations, projection::Mutations);
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {
@@ -45,7 +45,7 @@ macro_rules! kinds {
 }
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
-    report::Report
+    report::Report, local_plan::LocalPlan
 }
 
 /// The executable schema.

@@ -3,8 +3,8 @@ use async_graphql::{Context, Interface, Object, Result};
 use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
-    context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, plan::Plan,
-    region::Region, report::Report, reporting_duty::ReportingDuty, task::Task, unit::Unit,
+    context::Ask, data_import::DataImport, error, found::Found, indicator::Indicator, local_plan::LocalPlan,
+    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -25,6 +25,8 @@ pub enum Node {
     ReportingDuty(ReportingDuty),
     /// A report.
     Report(Report),
+    /// A local plan.
+    LocalPlan(LocalPlan),
     /// A region.
     Region(Region),
 }
@@ -44,6 +46,7 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
             ctx.load::<ReportingDuty>(Id::new(id.uuid)).await?.map(own).map(Node::ReportingDuty)
         }
         Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
+        Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }
 

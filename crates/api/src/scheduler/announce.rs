@@ -5,7 +5,10 @@ use sea_query::{Condition, Expr, ExprTrait};
 use zhixing_domain::{
     Aggregate, Date, Id,
     performance::report::{AnnounceReportDueSoon, AnnounceReportOverdue, ReportCommand},
-    programme::task::{AnnounceTaskDueSoon, AnnounceTaskOverdue, TaskCommand},
+    programme::{
+        local_plan::{AnnounceLocalPlanDueSoon, AnnounceLocalPlanOverdue, LocalPlanCommand},
+        task::{AnnounceTaskDueSoon, AnnounceTaskOverdue, TaskCommand},
+    },
     time::{DueSoon, TimeLimit, TimeUnit, calendar::Reach},
 };
 use zhixing_event_store::{
@@ -14,7 +17,7 @@ use zhixing_event_store::{
 };
 
 use super::Scheduler;
-use crate::graphql::{report::Report, task::Task};
+use crate::graphql::{local_plan::LocalPlan, report::Report, task::Task};
 
 /// Objects read at once.
 const PAGE: u64 = 500;
@@ -71,6 +74,7 @@ macro_rules! clocked {
 clocked! {
     Task by "TASK_DUE_SOON": AnnounceTaskDueSoon, AnnounceTaskOverdue of TaskCommand;
     Report by "REPORT_DUE_SOON": AnnounceReportDueSoon, AnnounceReportOverdue of ReportCommand;
+    LocalPlan by "LOCAL_PLAN_DUE_SOON": AnnounceLocalPlanDueSoon, AnnounceLocalPlanOverdue of LocalPlanCommand;
 }
 
 impl Scheduler {

@@ -5,7 +5,7 @@ use crate::{
     Date, Id,
     organisation::unit::*,
     performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::{CalendarVersion, DueSoon},
 };
 
@@ -374,5 +374,41 @@ pub(super) fn report_events() -> Vec<ReportEvent> {
         ReportEvent::Unlocked { reason: "补报".into() },
         ReportEvent::DueSoon(due_soon("REPORT_DUE_SOON")),
         ReportEvent::BecameOverdue { due_on: date("2018-12-31") },
+    ]
+}
+
+pub(super) fn local_plan_events() -> Vec<LocalPlanEvent> {
+    let demanded = |due_on| LocalPlanEvent::Demanded {
+        plan_id: id(1),
+        region_code: "620000".parse().unwrap(),
+        filing_unit_id: id(2),
+        addressee_id: id(3),
+        what: "本地区具体方案".into(),
+        due_on,
+    };
+    let evidence = vec![Evidence { title: "方案正文".into(), reference: Some("第3期".into()) }];
+    vec![
+        demanded(Some(date("2011-04-30"))),
+        demanded(None),
+        LocalPlanEvent::Filed {
+            title: "兰州市质量振兴工作方案".into(),
+            document_number: Some("兰政办发〔2011〕20号".into()),
+            issued_on: Some(date("2011-04-20")),
+            summary: "分解为四十项任务".into(),
+            evidence,
+        },
+        LocalPlanEvent::Filed {
+            title: "省商务厅具体方案".into(),
+            document_number: None,
+            issued_on: None,
+            summary: "分解为三项任务".into(),
+            evidence: vec![],
+        },
+        LocalPlanEvent::Returned { reason: "没有责任分工".into() },
+        LocalPlanEvent::Accepted { note: Some("内容完整".into()) },
+        LocalPlanEvent::Accepted { note: None },
+        LocalPlanEvent::Waived { reason: "机构撤销".into() },
+        LocalPlanEvent::DueSoon(due_soon("LOCAL_PLAN_DUE_SOON")),
+        LocalPlanEvent::BecameOverdue { due_on: date("2011-04-30") },
     ]
 }

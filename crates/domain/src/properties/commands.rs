@@ -9,7 +9,7 @@ use crate::{
     Aggregate, Amount, Date, Id, Period, RegionCode,
     organisation::unit::*,
     performance::{attainment::*, indicator::*, report::*, reporting_duty::*},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::DueSoon,
 };
 
@@ -373,6 +373,28 @@ pub(super) fn report_commands() -> BoxedStrategy<ReportCommand> {
         4 => (ids(), texts()).prop_map(|(id, reason)| UnlockReport { id, reason }.into()),
         2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceReportOverdue { id, due_on }.into()),
         2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceReportDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn local_plan_commands() -> BoxedStrategy<LocalPlanCommand> {
+    let demand =
+        (ids(), ids(), ids(), texts(), prop_oneof![3 => due_dates().prop_map(Some), 1 => Just(None)]);
+    let document = (texts(), maybe(texts()), maybe(dates()), texts(), evidence());
+    prop_oneof![
+        4 => demand.prop_map(|(plan_id, filing_unit_id, addressee_id, what, due_on)| {
+            DemandLocalPlan { plan_id, filing_unit_id, addressee_id, what, due_on }.into()
+        }),
+        4 => (ids(), document).prop_map(
+            |(id, (title, document_number, issued_on, summary, evidence))| {
+                FileLocalPlan { id, title, document_number, issued_on, summary, evidence }.into()
+            }
+        ),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnLocalPlan { id, reason }.into()),
+        2 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptLocalPlan { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| WaiveLocalPlan { id, reason }.into()),
+        2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceLocalPlanOverdue { id, due_on }.into()),
+        2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceLocalPlanDueSoon { id, due_soon }.into()),
     ]
     .boxed()
 }
