@@ -75,8 +75,8 @@ golden! {
         Drafted, Amended, DutiesRecorded, Issued, TookEffect, PhaseEntered, Concluded, Superseded, Repealed
     } by plan_events in plans_stay_readable;
     Task: TaskEvent {
-        Registered, Amended, UnitsAssigned, UnitsReassigned, Accepted, ProgressReported, CompletionReported, Returned,
-        CompletionVerified, Cancelled, DueSoon, BecameOverdue
+        Registered, Amended, UnitsAssigned, UnitsReassigned, Declined, Arbitrated, Accepted, ProgressReported,
+        CompletionReported, Returned, CompletionVerified, Cancelled, DueSoon, BecameOverdue
     } by task_events in tasks_stay_readable;
     Indicator: IndicatorEvent {
         Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired
@@ -234,6 +234,7 @@ fn words_stay_readable() {
         Cadence,
         Comparator,
         DataImportStatus,
+        DeclineGround,
         DutyTrigger,
         ImportFormat,
         IndicatorStatus,

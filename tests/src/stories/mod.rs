@@ -1,5 +1,6 @@
 mod bad_input;
 mod changes;
+mod dispatch;
 mod folds;
 mod imports;
 mod indicators;

@@ -187,7 +187,20 @@ pub(super) fn task_events() -> Vec<TaskEvent> {
         TaskEvent::Amended { content: bare, reason: None },
         TaskEvent::UnitsAssigned { responsibility: responsibility.clone() },
         TaskEvent::UnitsAssigned { responsibility: supporters },
-        TaskEvent::UnitsReassigned { responsibility, reason: "机构改革".into() },
+        TaskEvent::UnitsReassigned { responsibility: responsibility.clone(), reason: "机构改革".into() },
+        TaskEvent::Declined {
+            ground: DeclineGround::NotOurDuty,
+            reason: "按三定方案属省商务厅职责".into(),
+            unit_id: id(1),
+            suggested_unit_id: Some(id(4)),
+        },
+        TaskEvent::Declined {
+            ground: DeclineGround::LacksBasis,
+            reason: "文件未写明".into(),
+            unit_id: id(2),
+            suggested_unit_id: None,
+        },
+        TaskEvent::Arbitrated { responsibility, reason: "由主管部门牵头".into() },
         TaskEvent::Accepted,
         TaskEvent::ProgressReported {
             percent: 60, note: "已抽查三批".into(), evidence: evidence.clone()

@@ -188,6 +188,7 @@ pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
             open_ended,
         })
         .boxed();
+    let arbitrated = responsibility.clone();
     let percents =
         prop_oneof![4 => 0..=100, 1 => any::<i32>(), 1 => select(vec![-1, 101, i32::MIN, i32::MAX])];
     let register = (ids(), option::weighted(0.2, ids()), codes(), task_contents(), select(Assignment::ALL));
@@ -201,6 +202,14 @@ pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
             .prop_map(|(id, responsibility)| AssignTaskUnits { id, responsibility }.into()),
         2 => (ids(), responsibility, texts()).prop_map(|(id, responsibility, reason)| {
             ReassignTaskUnits { id, responsibility, reason }.into()
+        }),
+        4 => (ids(), select(DeclineGround::ALL), texts(), option::weighted(0.2, ids())).prop_map(
+            |(id, ground, reason, suggested_unit_id)| {
+                DeclineTask { id, ground, reason, suggested_unit_id }.into()
+            }
+        ),
+        4 => (ids(), arbitrated, texts()).prop_map(|(id, responsibility, reason)| {
+            ArbitrateTask { id, responsibility, reason }.into()
         }),
         4 => ids().prop_map(|id| AcceptTask { id }.into()),
         4 => (ids(), percents, texts(), evidence()).prop_map(|(id, percent, note, evidence)| {
