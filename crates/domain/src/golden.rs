@@ -75,7 +75,7 @@ golden! {
         Drafted, Amended, DutiesRecorded, Issued, TookEffect, PhaseEntered, Concluded, Superseded, Repealed
     } by plan_events in plans_stay_readable;
     Task: TaskEvent {
-        Registered, Amended, UnitsAssigned, UnitsReassigned, Declined, Arbitrated, Accepted, ProgressReported,
+        Registered, Amended, UnitsAssigned, UnitsReassigned, Declined, Arbitrated, UnitsTransferred, Accepted, ProgressReported,
         CompletionReported, Returned, CompletionVerified, Cancelled, DueSoon, BecameOverdue
     } by task_events in tasks_stay_readable;
     Indicator: IndicatorEvent {

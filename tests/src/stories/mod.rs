@@ -19,6 +19,7 @@ mod surface;
 mod tables;
 mod task_life;
 mod time;
+mod transfers;
 mod two_processes;
 mod visibility;
 mod working_days;

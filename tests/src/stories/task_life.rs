@@ -21,6 +21,10 @@ fn inputs(world: &World) -> Vec<(&'static str, Value)> {
         ("reassignTaskUnits", json!({ "id": id, "responsibility": other, "reason": "机构改革" })),
         ("declineTask", json!({ "id": id, "ground": "OTHER", "reason": "人手不足" })),
         ("arbitrateTask", json!({ "id": id, "responsibility": other, "reason": "由主管部门牵头" })),
+        (
+            "transferTaskUnits",
+            json!({ "id": id, "fromUnitId": world.support, "toUnitId": world.lead, "reason": "机构改革" }),
+        ),
         ("acceptTask", json!({ "id": id })),
         ("reportTaskProgress", json!({ "id": id, "percent": 50, "note": "过半" })),
         ("reportTaskCompletion", json!({ "id": id, "note": "完成", "evidence": evidence() })),

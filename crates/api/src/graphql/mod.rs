@@ -15,6 +15,7 @@ pub mod projection;
 pub mod region;
 pub mod report_draft;
 pub mod reporting;
+pub mod task_transfer;
 pub mod time;
 pub mod view;
 
@@ -35,7 +36,7 @@ macro_rules! kinds {
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, local_plan::BulkMutations, projection::Mutations);
+        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, local_plan::BulkMutations, task_transfer::Mutations, projection::Mutations);
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {

@@ -14,7 +14,7 @@ use zhixing_domain::{
         task::{
             AcceptTask, AmendTask, ArbitrateTask, AssignTaskUnits, Assignment, CancelTask, DeclineGround, DeclineTask,
             Evidence, ReassignTaskUnits, RegisterTask, ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
-            TaskEvent as Event, TaskKind, TaskStatus, VerifyTaskCompletion,
+            TaskEvent as Event, TaskKind, TaskStatus, TransferTaskUnits, VerifyTaskCompletion,
             dispatch::DispatchDays,
         },
     },
@@ -266,6 +266,16 @@ impl Fold for Task {
             Event::Arbitrated { responsibility, .. } => {
                 self.assign(responsibility);
                 self.on_day(DispatchDays::arbitrated);
+            }
+            Event::UnitsTransferred { from, to, .. } => {
+                let mut responsibility = Responsibility {
+                    lead_unit_ids: std::mem::take(&mut self.lead_unit_ids.0),
+                    supporting_unit_ids: std::mem::take(&mut self.supporting_unit_ids.0),
+                    open_ended: self.open_ended,
+                };
+                responsibility.transfer(*from, *to);
+                self.lead_unit_ids = Json(responsibility.lead_unit_ids);
+                self.supporting_unit_ids = Json(responsibility.supporting_unit_ids);
             }
             Event::Accepted => self.on_day(DispatchDays::accepted),
             Event::ProgressReported { percent, note, evidence } => {
@@ -556,6 +566,8 @@ mutations! {
     /// Arbitrates who answers for a task that was declined: another person than who dispatched it last. It is not declined
     /// again (裁定).
     arbitrate_task(ArbitrateTask);
+    /// Puts one unit in the place of another in a task; its status stays (移交). See `transferTasks` for all tasks of a unit.
+    transfer_task_units(TransferTaskUnits);
     /// Accepts a task on behalf of a lead unit (接收).
     accept_task(AcceptTask);
     /// Reports progress (报告进展).

@@ -201,6 +201,7 @@ pub(super) fn task_events() -> Vec<TaskEvent> {
             suggested_unit_id: None,
         },
         TaskEvent::Arbitrated { responsibility, reason: "由主管部门牵头".into() },
+        TaskEvent::UnitsTransferred { from: id(1), to: id(4), reason: "机构改革".into() },
         TaskEvent::Accepted,
         TaskEvent::ProgressReported {
             percent: 60, note: "已抽查三批".into(), evidence: evidence.clone()

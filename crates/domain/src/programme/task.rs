@@ -17,7 +17,9 @@ use crate::{
 };
 
 pub mod dispatch;
+pub mod transfer;
 pub use dispatch::{ArbitrateTask, DeclineGround, DeclineTask};
+pub use transfer::TransferTaskUnits;
 
 vocabulary! {
     /// Where a task stands (任务状态).
@@ -111,6 +113,13 @@ const STEPS: &[Step<TaskStatus>] = &[
         ..LIFE
     },
     Step {
+        action: "transferTaskUnits",
+        term: "移交",
+        from: &[Assigned, Declined, Accepted, InProgress, CompletionReported, Returned],
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
         action: "acceptTask", term: "接收", from: &[Assigned], to: To::State(Accepted), by: LEAD, ..LIFE
     },
     Step {
@@ -167,6 +176,7 @@ commands! {
         on ReassignTaskUnits = "reassignTaskUnits" (reason);
         on DeclineTask = "declineTask" (reason);
         on ArbitrateTask = "arbitrateTask" (reason);
+        on TransferTaskUnits = "transferTaskUnits" (reason);
         on AcceptTask = "acceptTask";
         on ReportTaskProgress = "reportTaskProgress";
         on ReportTaskCompletion = "reportTaskCompletion" (evidence);
@@ -396,6 +406,8 @@ pub enum TaskEvent {
     },
     /// 任务已裁定
     Arbitrated { responsibility: Responsibility, reason: String },
+    /// 任务已移交
+    UnitsTransferred { from: Id<Unit>, to: Id<Unit>, reason: String },
     /// 任务已接收
     Accepted,
     /// 进展已报告
@@ -420,7 +432,10 @@ impl TaskEvent {
     pub const fn status(&self) -> Option<TaskStatus> {
         match self {
             Self::Registered { .. } => Some(Registered),
-            Self::Amended { .. } | Self::DueSoon(_) | Self::BecameOverdue { .. } => None,
+            Self::Amended { .. }
+            | Self::UnitsTransferred { .. }
+            | Self::DueSoon(_)
+            | Self::BecameOverdue { .. } => None,
             Self::UnitsAssigned { .. } | Self::UnitsReassigned { .. } | Self::Arbitrated { .. } => {
                 Some(Assigned)
             }
@@ -581,6 +596,7 @@ impl Aggregate for Task {
             TaskCommand::ReassignTaskUnits(task) => task.responsibility.needs(),
             TaskCommand::DeclineTask(task) => task.needs(),
             TaskCommand::ArbitrateTask(task) => task.responsibility.needs(),
+            TaskCommand::TransferTaskUnits(task) => task.needs(),
             _ => Vec::new(),
         }
     }
@@ -629,6 +645,11 @@ impl Aggregate for Task {
                 responsibility.check(context.facts)?;
                 text::required("reason", &reason, text::LONG)?;
                 TaskEvent::Arbitrated { responsibility, reason }
+            }
+            TaskCommand::TransferTaskUnits(command) => {
+                command.check(&self.responsibility, context.facts)?;
+                let TransferTaskUnits { from_unit_id: from, to_unit_id: to, reason, .. } = command;
+                TaskEvent::UnitsTransferred { from, to, reason }
             }
             TaskCommand::AcceptTask(_) => TaskEvent::Accepted,
             TaskCommand::ReportTaskProgress(ReportTaskProgress { percent, note, evidence, .. }) => {
@@ -686,6 +707,7 @@ impl Aggregate for Task {
                 self.responsibility.clone_from(responsibility);
                 self.dispatch.assigned(&stamp.actor);
             }
+            TaskEvent::UnitsTransferred { from, to, .. } => self.responsibility.transfer(*from, *to),
             TaskEvent::Declined { .. } => self.dispatch.declined(),
             TaskEvent::Arbitrated { responsibility, .. } => {
                 self.responsibility.clone_from(responsibility);

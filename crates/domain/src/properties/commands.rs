@@ -211,6 +211,9 @@ pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
         4 => (ids(), arbitrated, texts()).prop_map(|(id, responsibility, reason)| {
             ArbitrateTask { id, responsibility, reason }.into()
         }),
+        2 => (ids(), ids(), ids(), texts()).prop_map(|(id, from_unit_id, to_unit_id, reason)| {
+            TransferTaskUnits { id, from_unit_id, to_unit_id, reason }.into()
+        }),
         4 => ids().prop_map(|id| AcceptTask { id }.into()),
         4 => (ids(), percents, texts(), evidence()).prop_map(|(id, percent, note, evidence)| {
             ReportTaskProgress { id, percent, note, evidence }.into()
