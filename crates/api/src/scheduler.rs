@@ -13,7 +13,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use zhixing_domain::{Date, TimeReference, Viewer};
 use zhixing_event_store::{Error, EventStore, Lease};
 
-use crate::graphql::{report::Report, supervision_item::SupervisionItem, task::Task};
+use crate::graphql::{local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task};
 
 /// Name of the lease.
 const NAME: &str = "scheduler";
@@ -127,8 +127,10 @@ impl Scheduler {
         round.opened = self.open_periods(today).await?;
         round.due_soon = self.announce_due_soon::<Task>(today).await?;
         round.due_soon += self.announce_due_soon::<Report>(today).await?;
+        round.due_soon += self.announce_due_soon::<LocalPlan>(today).await?;
         round.overdue = self.announce_overdue::<Task>(today).await?;
         round.overdue += self.announce_overdue::<Report>(today).await?;
+        round.overdue += self.announce_overdue::<LocalPlan>(today).await?;
         if self.supervises {
             round.supervised = self.supervise_overdue::<Task>(today).await?;
             round.supervised += self.supervise_overdue::<Report>(today).await?;

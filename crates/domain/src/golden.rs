@@ -24,7 +24,7 @@ use crate::{
         scoring::*, supervision_item::*,
     },
     policy::AuthenticationMethod,
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::TimeUnit,
 };
 
@@ -79,8 +79,8 @@ golden! {
         Drafted, Amended, DutiesRecorded, Issued, TookEffect, PhaseEntered, Concluded, Superseded, Repealed
     } by plan_events in plans_stay_readable;
     Task: TaskEvent {
-        Registered, Amended, UnitsAssigned, UnitsReassigned, Accepted, ProgressReported, CompletionReported, Returned,
-        CompletionVerified, Cancelled, DueSoon, BecameOverdue
+        Registered, Amended, UnitsAssigned, UnitsReassigned, Declined, Arbitrated, UnitsTransferred, Accepted, ProgressReported,
+        CompletionReported, Returned, CompletionVerified, Cancelled, DueSoon, BecameOverdue
     } by task_events in tasks_stay_readable;
     Indicator: IndicatorEvent {
         Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired
@@ -94,6 +94,8 @@ golden! {
     SupervisionItem: SupervisionItemEvent {
         Opened, Notified, Answered, Returned, Escalated, Extended, Closed, Withdrawn, DueSoon, BecameOverdue
     } by supervision_item_events in supervision_items_stay_readable;
+    LocalPlan: LocalPlanEvent { Demanded, Filed, Returned, Accepted, Waived, DueSoon, BecameOverdue }
+        by local_plan_events in local_plans_stay_readable;
     AssessmentScheme: AssessmentSchemeEvent { Drafted, Amended, Issued, Revoked }
         by assessment_scheme_events in assessment_schemes_stay_readable;
     Assessment: AssessmentEvent {
@@ -247,10 +249,12 @@ fn words_stay_readable() {
         Cadence,
         Comparator,
         DataImportStatus,
+        DeclineGround,
         DutyTrigger,
         ImportFormat,
         IndicatorStatus,
         Kind,
+        LocalPlanStatus,
         Measure,
         PlanStatus,
         Recurrence,

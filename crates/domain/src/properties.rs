@@ -22,7 +22,7 @@ use crate::{
         assessment::*, assessment_scheme::*, indicator::*, report::*, reporting_duty::*, supervision_item::*,
     },
     policy::{self, AuthenticationMethod, By},
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
 };
 
 mod commands;
@@ -67,6 +67,7 @@ tried! {
     ReportingDuty by reporting_duty_commands in reporting_duties_keep_the_rules;
     Report by report_commands in reports_keep_the_rules;
     SupervisionItem by supervision_item_commands in supervision_items_keep_the_rules;
+    LocalPlan by local_plan_commands in local_plans_keep_the_rules;
     AssessmentScheme by assessment_scheme_commands in assessment_schemes_keep_the_rules;
     Assessment by assessment_commands in assessments_keep_the_rules;
 }

@@ -41,6 +41,7 @@ aggregates! {
     6 ReportingDuty = "REPORTING_DUTY", "报告义务" in performance::reporting_duty;
     7 Report = "REPORT", "报告" in performance::report;
     8 SupervisionItem = "SUPERVISION_ITEM", "督办件" in performance::supervision_item;
+    9 LocalPlan = "LOCAL_PLAN", "具体方案" in programme::local_plan;
     10 AssessmentScheme = "ASSESSMENT_SCHEME", "考核办法" in performance::assessment_scheme;
     11 Assessment = "ASSESSMENT", "考核" in performance::assessment;
 }

@@ -19,6 +19,12 @@ fn inputs(world: &World) -> Vec<(&'static str, Value)> {
         ("amendTask", json!({ "id": id, "content": task_content("换个题目") })),
         ("assignTaskUnits", json!({ "id": id, "responsibility": world.responsibility() })),
         ("reassignTaskUnits", json!({ "id": id, "responsibility": other, "reason": "机构改革" })),
+        ("declineTask", json!({ "id": id, "ground": "OTHER", "reason": "人手不足" })),
+        ("arbitrateTask", json!({ "id": id, "responsibility": other, "reason": "由主管部门牵头" })),
+        (
+            "transferTaskUnits",
+            json!({ "id": id, "fromUnitId": world.support, "toUnitId": world.lead, "reason": "机构改革" }),
+        ),
         ("acceptTask", json!({ "id": id })),
         ("reportTaskProgress", json!({ "id": id, "percent": 50, "note": "过半" })),
         ("reportTaskCompletion", json!({ "id": id, "note": "完成", "evidence": evidence() })),

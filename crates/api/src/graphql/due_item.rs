@@ -9,7 +9,7 @@ use zhixing_domain::{
     id::{GlobalId, Key},
     organisation::unit,
     performance::{report::ReportStatus, supervision_item::SupervisionStatus},
-    programme::plan,
+    programme::{local_plan::LocalPlanStatus, plan},
 };
 use zhixing_event_store::{Row, Table};
 
@@ -17,6 +17,7 @@ use super::{
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     found::Found,
+    local_plan::{self, FILER, LocalPlanConnection},
     node::{self, Node},
     plan::Plan,
     region::Region,
@@ -104,8 +105,8 @@ pub struct DueItemWhere {
     pub plan: Option<Id<plan::Plan>>,
     /// The region itself and all inside it.
     pub region: Option<RegionCode>,
-    /// Which this unit has to do: tasks that it leads or supports, reports that it owes, supervision items
-    /// that it answers.
+    /// Which this unit has to do: tasks that it leads or supports, reports and local plans that it owes, supervision
+    /// items that it answers.
     pub unit: Option<Id<unit::Unit>>,
     /// Due in this range.
     pub due: Option<DateRange>,
@@ -114,7 +115,7 @@ pub struct DueItemWhere {
 }
 
 /// As what those who have something to do are named.
-const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER, SUPERVISED];
+const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER, FILER, SUPERVISED];
 
 async fn list(
     ctx: &Context<'_>,
@@ -223,6 +224,23 @@ impl Desk {
             .names(Some(self.unit.uuid()), &[SUPERVISED])
             .add(Expr::col("status").is_in(SupervisionStatus::ASKED.iter().copied()));
         supervision_item::list(ctx, own, None, None, Paging { first, after, last, before }).boxed().await
+    }
+    /// Local plans that the unit has to file, or to mend, and that are due within so many days or on no day that is said.
+    async fn local_plans_due(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 30, desc = "Calendar days from today on; what is overdue is always there.")] days: i32,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<LocalPlanConnection> {
+        let due = Expr::col("due_on").lte(Expr::value(today(ctx).plus(days)));
+        let own = Condition::all()
+            .names(Some(self.unit.uuid()), &[FILER])
+            .add(Expr::col("status").is_in([LocalPlanStatus::Due, LocalPlanStatus::Returned]))
+            .add(Condition::any().add(due).add(Expr::col("due_on").is_null()));
+        local_plan::list(ctx, own, None, None, Paging { first, after, last, before }).boxed().await
     }
     /// Everything that the unit has to do and that is overdue, longest first.
     async fn overdue(

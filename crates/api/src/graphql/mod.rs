@@ -18,6 +18,7 @@ pub mod projection;
 pub mod region;
 pub mod report_draft;
 pub mod reporting;
+pub mod task_transfer;
 pub mod time;
 pub mod view;
 
@@ -38,7 +39,10 @@ macro_rules! kinds {
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
-        pub struct Mutation($($module::Mutations,)+ reporting::Mutations, assessing::Mutations, projection::Mutations);
+        pub struct Mutation(
+            $($module::Mutations,)+ reporting::Mutations, assessing::Mutations, local_plan::BulkMutations,
+            task_transfer::Mutations, projection::Mutations,
+        );
 
         /// Every view, for the store.
         pub fn catalogue() -> Vec<Known> {
@@ -48,7 +52,8 @@ macro_rules! kinds {
 }
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
-    report::Report, supervision_item::SupervisionItem, assessment_scheme::AssessmentScheme, assessment::Assessment
+    report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
+    assessment::Assessment
 }
 
 /// The executable schema.

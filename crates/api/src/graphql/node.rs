@@ -4,8 +4,8 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
     assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
-    error, found::Found, indicator::Indicator, plan::Plan, region::Region, report::Report,
-    reporting_duty::ReportingDuty, supervision_item::SupervisionItem, task::Task, unit::Unit,
+    error, found::Found, indicator::Indicator, local_plan::LocalPlan, plan::Plan, region::Region,
+    report::Report, reporting_duty::ReportingDuty, supervision_item::SupervisionItem, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -32,6 +32,8 @@ pub enum Node {
     AssessmentScheme(AssessmentScheme),
     /// An assessment.
     Assessment(Assessment),
+    /// A local plan.
+    LocalPlan(LocalPlan),
     /// A region.
     Region(Region),
 }
@@ -58,6 +60,7 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::SupervisionItem => {
             ctx.load::<SupervisionItem>(Id::new(id.uuid)).await?.map(own).map(Node::SupervisionItem)
         }
+        Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }
 

@@ -22,6 +22,7 @@ use super::{
     context::Ask,
     event::Position,
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
+    local_plan::{self, LocalPlanConnection, LocalPlanOrder, LocalPlanWhere},
     region::Region,
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     unit::Unit,
@@ -250,6 +251,23 @@ impl Plan {
     ) -> Result<IndicatorConnection> {
         let own = Condition::all().has("plan_id", Some(self.life.id));
         indicator::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
+    }
+    /// Local plans that it demands of units, by due date unless ordered otherwise (各单位具体方案). For officials.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn local_plans(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
+        r#where: Option<LocalPlanWhere>,
+        #[graphql(desc = "In which order.")]
+        order_by: Option<LocalPlanOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<LocalPlanConnection> {
+        let own = Condition::all().has("plan_id", Some(self.life.id));
+        local_plan::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 

@@ -12,9 +12,10 @@ use zhixing_domain::{
     programme::{
         plan,
         task::{
-            AcceptTask, AmendTask, AssignTaskUnits, Assignment, CancelTask, Evidence, ReassignTaskUnits, RegisterTask,
-            ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
-            TaskEvent as Event, TaskKind, TaskStatus, VerifyTaskCompletion,
+            AcceptTask, AmendTask, ArbitrateTask, AssignTaskUnits, Assignment, CancelTask, DeclineGround, DeclineTask,
+            Evidence, ReassignTaskUnits, RegisterTask, ReportTaskCompletion, ReportTaskProgress, Responsibility, ReturnTask, Task as Domain, TaskContent,
+            TaskEvent as Event, TaskKind, TaskStatus, TransferTaskUnits, VerifyTaskCompletion,
+            dispatch::DispatchDays,
         },
     },
     time::DueClock,
@@ -86,6 +87,25 @@ view! {
         due_soon_pending: Option<Date>,
         #[graphql(skip)]
         overdue_pending: Option<Date>,
+        /// When its present dispatch began: the first one, or the arbitration, or the first one after it had been accepted
+        /// (交办日期).
+        dispatched_on: Option<Date>,
+        /// When that dispatch was accepted.
+        accepted_on: Option<Date>,
+        #[graphql(skip)]
+        contested_on: Option<Date>,
+        /// When it was arbitrated who answers for it; it is not declined any more (裁定日期).
+        arbitrated_on: Option<Date>,
+        /// How often it was declined; three times, then it is arbitrated.
+        declines: i32,
+        /// On which ground it was declined; null once it was dispatched again.
+        decline_ground: Option<DeclineGround>,
+        /// Why it was declined; null once it was dispatched again.
+        decline_reason: Option<String>,
+        #[graphql(skip)]
+        declined_by_id: Option<Key<unit::Unit>>,
+        #[graphql(skip)]
+        suggested_unit_id: Option<Key<unit::Unit>>,
     }
 }
 
@@ -150,6 +170,36 @@ impl Task {
         self.lead_unit_ids = Json(responsibility.lead_unit_ids.clone());
         self.supporting_unit_ids = Json(responsibility.supporting_unit_ids.clone());
         self.open_ended = responsibility.open_ended;
+        self.decline_ground = None;
+        self.decline_reason = None;
+        self.declined_by_id = None;
+        self.suggested_unit_id = None;
+    }
+    /// Notes on which day something happened to the dispatch.
+    fn on_day(&mut self, happens: impl FnOnce(&mut DispatchDays, Date)) {
+        let mut days = DispatchDays {
+            dispatched_on: self.dispatched_on,
+            accepted_on: self.accepted_on,
+            contested_on: self.contested_on,
+            arbitrated_on: self.arbitrated_on,
+        };
+        happens(&mut days, Date::of(self.life.updated_at));
+        self.dispatched_on = days.dispatched_on;
+        self.accepted_on = days.accepted_on;
+        self.contested_on = days.contested_on;
+        self.arbitrated_on = days.arbitrated_on;
+    }
+    /// The deadline of a clock of the dispatch: what ended it, or the end of the task, stops it.
+    fn deadline_of(
+        &self,
+        ctx: &Context<'_>,
+        code: &str,
+        from: Option<Date>,
+        until: Option<Date>,
+    ) -> Result<Option<Deadline>> {
+        let Some(from) = from else { return Ok(None) };
+        let closed = (!self.is_open()).then(|| Date::of(self.life.updated_at));
+        Deadline::of_rule(ctx, code, from, until.or(closed)).map(Some)
     }
 }
 
@@ -186,6 +236,15 @@ impl Fold for Task {
             due_set_at: None,
             due_soon_pending: None,
             overdue_pending: None,
+            dispatched_on: None,
+            accepted_on: None,
+            contested_on: None,
+            arbitrated_on: None,
+            declines: 0,
+            decline_ground: None,
+            decline_reason: None,
+            declined_by_id: None,
+            suggested_unit_id: None,
         })
     }
 
@@ -194,7 +253,32 @@ impl Fold for Task {
             Event::Registered { content, .. } | Event::Amended { content, .. } => self.say(content),
             Event::UnitsAssigned { responsibility } | Event::UnitsReassigned { responsibility, .. } => {
                 self.assign(responsibility);
+                self.on_day(DispatchDays::assigned);
             }
+            Event::Declined { ground, reason, unit_id, suggested_unit_id } => {
+                self.declines += 1;
+                self.decline_ground = Some(*ground);
+                self.decline_reason = Some(reason.clone());
+                self.declined_by_id = Some(Key(*unit_id));
+                self.suggested_unit_id = suggested_unit_id.map(Key);
+                let declines = self.declines.unsigned_abs();
+                self.on_day(|days, today| days.declined(today, declines));
+            }
+            Event::Arbitrated { responsibility, .. } => {
+                self.assign(responsibility);
+                self.on_day(DispatchDays::arbitrated);
+            }
+            Event::UnitsTransferred { from, to, .. } => {
+                let mut responsibility = Responsibility {
+                    lead_unit_ids: std::mem::take(&mut self.lead_unit_ids.0),
+                    supporting_unit_ids: std::mem::take(&mut self.supporting_unit_ids.0),
+                    open_ended: self.open_ended,
+                };
+                responsibility.transfer(*from, *to);
+                self.lead_unit_ids = Json(responsibility.lead_unit_ids);
+                self.supporting_unit_ids = Json(responsibility.supporting_unit_ids);
+            }
+            Event::Accepted => self.on_day(DispatchDays::accepted),
             Event::ProgressReported { percent, note, evidence } => {
                 self.progress_percent = *percent;
                 self.progress_note = Some(note.clone());
@@ -216,7 +300,6 @@ impl Fold for Task {
             }
             Event::DueSoon(_) => self.due_soon_pending = None,
             Event::BecameOverdue { .. } => self.overdue_pending = None,
-            Event::Accepted => {}
         }
     }
 
@@ -232,12 +315,14 @@ impl Fold for Task {
 }
 
 impl Visible for Task {
-    const RELATIONS: &'static [&'static str] = &["plan", "leadUnits", "supportingUnits", "parent"];
+    const RELATIONS: &'static [&'static str] = &["plan", "leadUnits", "supportingUnits", "parent", "declinedBy", "suggestedUnit"];
 
     fn related(&self, relation: &str, wanted: &mut Wanted) {
         match relation {
             "plan" => wanted.plans.push(self.plan_id.0.uuid()),
             "parent" => wanted.tasks.extend(self.parent_id.map(|id| id.0.uuid())),
+            "declinedBy" => wanted.units.extend(self.declined_by_id.map(|id| id.0.uuid())),
+            "suggestedUnit" => wanted.units.extend(self.suggested_unit_id.map(|id| id.0.uuid())),
             "leadUnits" => wanted.units.extend(self.lead_unit_ids.iter().map(|id| id.uuid())),
             "supportingUnits" => wanted.units.extend(self.supporting_unit_ids.iter().map(|id| id.uuid())),
             _ => {}
@@ -285,6 +370,31 @@ impl Task {
     /// When it is due, and how that was counted (期限); null when no date is said.
     async fn deadline(&self) -> Option<Deadline> {
         self.due_on.map(|due| Deadline::of_plan(due, self.is_open()))
+    }
+    /// The lead unit that declined it; null once it was dispatched again (退办单位).
+    async fn declined_by(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
+        match self.declined_by_id {
+            Some(id) => ctx.load(id.0).await,
+            None => Ok(None),
+        }
+    }
+    /// The unit whose task it should be, as who declined it says (建议承办单位).
+    async fn suggested_unit(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
+        match self.suggested_unit_id {
+            Some(id) => ctx.load(id.0).await,
+            None => Ok(None),
+        }
+    }
+    /// By when somebody must accept it, by the limit `TASK_ACCEPTANCE`; null before it is dispatched (接收期限). The clock
+    /// runs from the first dispatch and is not restarted when it is declined and dispatched elsewhere: a task that is
+    /// passed round is late all the same. An arbitration restarts it, once.
+    async fn acceptance_deadline(&self, ctx: &Context<'_>) -> Result<Option<Deadline>> {
+        self.deadline_of(ctx, "TASK_ACCEPTANCE", self.dispatched_on, self.accepted_on)
+    }
+    /// By when the office must arbitrate who answers for it, by the limit `TASK_ARBITRATION`; null unless it was declined
+    /// as often as it can be (裁定期限).
+    async fn arbitration_deadline(&self, ctx: &Context<'_>) -> Result<Option<Deadline>> {
+        self.deadline_of(ctx, "TASK_ARBITRATION", self.contested_on, self.arbitrated_on)
     }
     /// Its parts, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
@@ -467,6 +577,13 @@ mutations! {
     assign_task_units(AssignTaskUnits);
     /// Reassigns a task to other units (改派).
     reassign_task_units(ReassignTaskUnits);
+    /// Declines a task on behalf of a lead unit, at most three times in its life (退办).
+    decline_task(DeclineTask);
+    /// Arbitrates who answers for a task that was declined: another person than who dispatched it last. It is not declined
+    /// again (裁定).
+    arbitrate_task(ArbitrateTask);
+    /// Puts one unit in the place of another in a task; its status stays (移交). See `transferTasks` for all tasks of a unit.
+    transfer_task_units(TransferTaskUnits);
     /// Accepts a task on behalf of a lead unit (接收).
     accept_task(AcceptTask);
     /// Reports progress (报告进展).

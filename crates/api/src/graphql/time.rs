@@ -80,6 +80,18 @@ impl Deadline {
             rest: Rest::Clock(Box::new(deadline)),
         }
     }
+
+    /// The deadline of a clock that starts on a day under the time limit of this code, and stops when that is said.
+    ///
+    /// # Errors
+    /// When the time limit or a calendar is missing.
+    pub fn of_rule(ctx: &Context<'_>, code: &str, from: Date, until: Option<Date>) -> Result<Self> {
+        let TimeReference { calendar, limits } = reference(ctx);
+        let started = ClockFact::Started { on: from, code: code.to_owned() };
+        let facts: Vec<ClockFact> =
+            std::iter::once(started).chain(until.map(|on| ClockFact::Stopped { on })).collect();
+        time::deadline(&facts, limits, calendar).map(Self::of_clock).map_err(|error| error::time(&error))
+    }
 }
 
 fn today(ctx: &Context<'_>) -> Date {

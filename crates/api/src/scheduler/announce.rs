@@ -10,7 +10,10 @@ use zhixing_domain::{
             AnnounceSupervisionItemDueSoon, AnnounceSupervisionItemOverdue, SupervisionItemCommand,
         },
     },
-    programme::task::{AnnounceTaskDueSoon, AnnounceTaskOverdue, TaskCommand},
+    programme::{
+        local_plan::{AnnounceLocalPlanDueSoon, AnnounceLocalPlanOverdue, LocalPlanCommand},
+        task::{AnnounceTaskDueSoon, AnnounceTaskOverdue, TaskCommand},
+    },
     time::{DueSoon, TimeLimit, TimeUnit, calendar::Reach},
 };
 use zhixing_event_store::{
@@ -19,7 +22,7 @@ use zhixing_event_store::{
 };
 
 use super::Scheduler;
-use crate::graphql::{report::Report, supervision_item::SupervisionItem, task::Task};
+use crate::graphql::{local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task};
 
 /// Objects read at once.
 const PAGE: u64 = 500;
@@ -78,6 +81,7 @@ clocked! {
     Report by "REPORT_DUE_SOON": AnnounceReportDueSoon, AnnounceReportOverdue of ReportCommand;
     SupervisionItem by "SUPERVISION_DUE_SOON":
         AnnounceSupervisionItemDueSoon, AnnounceSupervisionItemOverdue of SupervisionItemCommand;
+    LocalPlan by "LOCAL_PLAN_DUE_SOON": AnnounceLocalPlanDueSoon, AnnounceLocalPlanOverdue of LocalPlanCommand;
 }
 
 impl Scheduler {

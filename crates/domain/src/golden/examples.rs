@@ -9,7 +9,7 @@ use crate::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*,
     },
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, CalendarVersion, DueSoon, TimeUnit},
 };
 
@@ -191,7 +191,21 @@ pub(super) fn task_events() -> Vec<TaskEvent> {
         TaskEvent::Amended { content: bare, reason: None },
         TaskEvent::UnitsAssigned { responsibility: responsibility.clone() },
         TaskEvent::UnitsAssigned { responsibility: supporters },
-        TaskEvent::UnitsReassigned { responsibility, reason: "机构改革".into() },
+        TaskEvent::UnitsReassigned { responsibility: responsibility.clone(), reason: "机构改革".into() },
+        TaskEvent::Declined {
+            ground: DeclineGround::NotOurDuty,
+            reason: "按三定方案属省商务厅职责".into(),
+            unit_id: id(1),
+            suggested_unit_id: Some(id(4)),
+        },
+        TaskEvent::Declined {
+            ground: DeclineGround::LacksBasis,
+            reason: "文件未写明".into(),
+            unit_id: id(2),
+            suggested_unit_id: None,
+        },
+        TaskEvent::Arbitrated { responsibility, reason: "由主管部门牵头".into() },
+        TaskEvent::UnitsTransferred { from: id(1), to: id(4), reason: "机构改革".into() },
         TaskEvent::Accepted,
         TaskEvent::ProgressReported {
             percent: 60, note: "已抽查三批".into(), evidence: evidence.clone()
@@ -561,5 +575,41 @@ pub(super) fn supervision_item_events() -> Vec<SupervisionItemEvent> {
         SupervisionItemEvent::Withdrawn { reason: "事项取消".into() },
         SupervisionItemEvent::DueSoon(due_soon("SUPERVISION_DUE_SOON")),
         SupervisionItemEvent::BecameOverdue { due_on: date("2018-12-31") },
+    ]
+}
+
+pub(super) fn local_plan_events() -> Vec<LocalPlanEvent> {
+    let demanded = |due_on| LocalPlanEvent::Demanded {
+        plan_id: id(1),
+        region_code: "620000".parse().unwrap(),
+        filing_unit_id: id(2),
+        addressee_id: id(3),
+        what: "本地区具体方案".into(),
+        due_on,
+    };
+    let evidence = vec![Evidence { title: "方案正文".into(), reference: Some("第3期".into()) }];
+    vec![
+        demanded(Some(date("2011-04-30"))),
+        demanded(None),
+        LocalPlanEvent::Filed {
+            title: "兰州市质量振兴工作方案".into(),
+            document_number: Some("兰政办发〔2011〕20号".into()),
+            issued_on: Some(date("2011-04-20")),
+            summary: "分解为四十项任务".into(),
+            evidence,
+        },
+        LocalPlanEvent::Filed {
+            title: "省商务厅具体方案".into(),
+            document_number: None,
+            issued_on: None,
+            summary: "分解为三项任务".into(),
+            evidence: vec![],
+        },
+        LocalPlanEvent::Returned { reason: "没有责任分工".into() },
+        LocalPlanEvent::Accepted { note: Some("内容完整".into()) },
+        LocalPlanEvent::Accepted { note: None },
+        LocalPlanEvent::Waived { reason: "机构撤销".into() },
+        LocalPlanEvent::DueSoon(due_soon("LOCAL_PLAN_DUE_SOON")),
+        LocalPlanEvent::BecameOverdue { due_on: date("2011-04-30") },
     ]
 }

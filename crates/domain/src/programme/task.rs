@@ -4,6 +4,7 @@
 //! has a lead unit (a parent may have none when its children have, and 按职责分工负责 knows only responsible units).
 use serde::{Deserialize, Serialize};
 
+use self::dispatch::Dispatch;
 use crate::{
     Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
@@ -15,11 +16,17 @@ use crate::{
     time::{DueClock, DueSoon, due},
 };
 
+pub mod dispatch;
+pub mod transfer;
+pub use dispatch::{ArbitrateTask, DeclineGround, DeclineTask};
+pub use transfer::TransferTaskUnits;
+
 vocabulary! {
     /// Where a task stands (任务状态).
     pub enum TaskStatus {
         Registered = "REGISTERED", "已登记";
         Assigned = "ASSIGNED", "已交办";
+        Declined = "DECLINED", "已退办";
         Accepted = "ACCEPTED", "已接收";
         InProgress = "IN_PROGRESS", "推进中";
         CompletionReported = "COMPLETION_REPORTED", "已报完成";
@@ -30,7 +37,7 @@ vocabulary! {
 }
 status!(TaskStatus);
 use TaskStatus::{
-    Accepted, Assigned, Cancelled, CompletionReported, InProgress, Registered, Returned, Verified,
+    Accepted, Assigned, Cancelled, CompletionReported, Declined, InProgress, Registered, Returned, Verified,
 };
 
 vocabulary! {
@@ -68,7 +75,8 @@ const LIFE: Step<TaskStatus> = Step {
     parent: None,
     basis: None,
 };
-const OPEN: &[TaskStatus] = &[Registered, Assigned, Accepted, InProgress, CompletionReported, Returned];
+const OPEN: &[TaskStatus] =
+    &[Registered, Assigned, Declined, Accepted, InProgress, CompletionReported, Returned];
 const STEPS: &[Step<TaskStatus>] = &[
     Step {
         action: "registerTask",
@@ -82,8 +90,32 @@ const STEPS: &[Step<TaskStatus>] = &[
     Step {
         action: "reassignTaskUnits",
         term: "改派",
-        from: &[Assigned, Accepted, InProgress, Returned],
+        from: &[Assigned, Declined, Accepted, InProgress, Returned],
         to: To::State(Assigned),
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "declineTask",
+        term: "退办",
+        from: &[Assigned],
+        to: To::State(Declined),
+        by: LEAD,
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "arbitrateTask",
+        term: "裁定",
+        from: &[Declined],
+        to: To::State(Assigned),
+        requires: &[Requirement::Reason, Requirement::FourEyes],
+        ..LIFE
+    },
+    Step {
+        action: "transferTaskUnits",
+        term: "移交",
+        from: &[Assigned, Declined, Accepted, InProgress, CompletionReported, Returned],
         requires: &[Requirement::Reason],
         ..LIFE
     },
@@ -142,6 +174,9 @@ commands! {
         on AmendTask = "amendTask";
         on AssignTaskUnits = "assignTaskUnits";
         on ReassignTaskUnits = "reassignTaskUnits" (reason);
+        on DeclineTask = "declineTask" (reason);
+        on ArbitrateTask = "arbitrateTask" (reason);
+        on TransferTaskUnits = "transferTaskUnits" (reason);
         on AcceptTask = "acceptTask";
         on ReportTaskProgress = "reportTaskProgress";
         on ReportTaskCompletion = "reportTaskCompletion" (evidence);
@@ -361,6 +396,18 @@ pub enum TaskEvent {
     UnitsAssigned { responsibility: Responsibility },
     /// 任务已改派
     UnitsReassigned { responsibility: Responsibility, reason: String },
+    /// 任务已退办
+    Declined {
+        ground: DeclineGround,
+        reason: String,
+        /// The lead unit that declined.
+        unit_id: Id<Unit>,
+        suggested_unit_id: Option<Id<Unit>>,
+    },
+    /// 任务已裁定
+    Arbitrated { responsibility: Responsibility, reason: String },
+    /// 任务已移交
+    UnitsTransferred { from: Id<Unit>, to: Id<Unit>, reason: String },
     /// 任务已接收
     Accepted,
     /// 进展已报告
@@ -385,8 +432,14 @@ impl TaskEvent {
     pub const fn status(&self) -> Option<TaskStatus> {
         match self {
             Self::Registered { .. } => Some(Registered),
-            Self::Amended { .. } | Self::DueSoon(_) | Self::BecameOverdue { .. } => None,
-            Self::UnitsAssigned { .. } | Self::UnitsReassigned { .. } => Some(Assigned),
+            Self::Amended { .. }
+            | Self::UnitsTransferred { .. }
+            | Self::DueSoon(_)
+            | Self::BecameOverdue { .. } => None,
+            Self::UnitsAssigned { .. } | Self::UnitsReassigned { .. } | Self::Arbitrated { .. } => {
+                Some(Assigned)
+            }
+            Self::Declined { .. } => Some(Declined),
             Self::Accepted => Some(Accepted),
             Self::ProgressReported { .. } => Some(InProgress),
             Self::CompletionReported { .. } => Some(CompletionReported),
@@ -404,6 +457,7 @@ pub struct Task {
     region: Option<RegionCode>,
     content: Option<TaskContent>,
     responsibility: Responsibility,
+    dispatch: Dispatch,
     /// Who reported the completion that is to be checked.
     reported_by: Option<String>,
     /// Pieces of evidence brought so far.
@@ -513,11 +567,16 @@ impl Aggregate for Task {
             Some(TaskCommand::RegisterTask(_)) => facts.region_of(Kind::Plan),
             _ => self.region,
         };
+        // An arbitration checks who dispatched the task last, everything else who reported its completion.
+        let checked_person = match self.status {
+            Some(Declined) => &self.dispatch.by,
+            _ => &self.reported_by,
+        };
         Subject {
             region,
             lead_units: self.responsibility.lead_unit_ids.clone(),
             supporting_units: self.responsibility.supporting_unit_ids.clone(),
-            checked_person: self.reported_by.clone(),
+            checked_person: checked_person.clone(),
             ..Subject::default()
         }
     }
@@ -535,6 +594,9 @@ impl Aggregate for Task {
             }
             TaskCommand::AssignTaskUnits(task) => task.responsibility.needs(),
             TaskCommand::ReassignTaskUnits(task) => task.responsibility.needs(),
+            TaskCommand::DeclineTask(task) => task.needs(),
+            TaskCommand::ArbitrateTask(task) => task.responsibility.needs(),
+            TaskCommand::TransferTaskUnits(task) => task.needs(),
             _ => Vec::new(),
         }
     }
@@ -567,10 +629,27 @@ impl Aggregate for Task {
             TaskCommand::ReassignTaskUnits(ReassignTaskUnits { responsibility, reason, .. }) => {
                 responsibility.check(context.facts)?;
                 text::required("reason", &reason, text::LONG)?;
+                self.dispatch.check_hop(self.status == Some(Declined))?;
                 if responsibility == self.responsibility {
                     return Err(Rejection::invalid("responsibility", "is what it was"));
                 }
                 TaskEvent::UnitsReassigned { responsibility, reason }
+            }
+            TaskCommand::DeclineTask(command) => {
+                let leads = &self.responsibility.lead_unit_ids;
+                let unit_id = self.dispatch.check_decline(&command, leads, context.viewer, context.facts)?;
+                let DeclineTask { ground, reason, suggested_unit_id, .. } = command;
+                TaskEvent::Declined { ground, reason, unit_id, suggested_unit_id }
+            }
+            TaskCommand::ArbitrateTask(ArbitrateTask { responsibility, reason, .. }) => {
+                responsibility.check(context.facts)?;
+                text::required("reason", &reason, text::LONG)?;
+                TaskEvent::Arbitrated { responsibility, reason }
+            }
+            TaskCommand::TransferTaskUnits(command) => {
+                command.check(&self.responsibility, context.facts)?;
+                let TransferTaskUnits { from_unit_id: from, to_unit_id: to, reason, .. } = command;
+                TaskEvent::UnitsTransferred { from, to, reason }
             }
             TaskCommand::AcceptTask(_) => TaskEvent::Accepted,
             TaskCommand::ReportTaskProgress(ReportTaskProgress { percent, note, evidence, .. }) => {
@@ -626,6 +705,13 @@ impl Aggregate for Task {
             TaskEvent::UnitsAssigned { responsibility }
             | TaskEvent::UnitsReassigned { responsibility, .. } => {
                 self.responsibility.clone_from(responsibility);
+                self.dispatch.assigned(&stamp.actor);
+            }
+            TaskEvent::UnitsTransferred { from, to, .. } => self.responsibility.transfer(*from, *to),
+            TaskEvent::Declined { .. } => self.dispatch.declined(),
+            TaskEvent::Arbitrated { responsibility, .. } => {
+                self.responsibility.clone_from(responsibility);
+                self.dispatch.arbitrated(&stamp.actor);
             }
             TaskEvent::ProgressReported { evidence, .. } => self.evidence += evidence.len(),
             TaskEvent::CompletionReported { evidence, .. } => {

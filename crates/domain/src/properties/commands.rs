@@ -13,7 +13,7 @@ use crate::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*,
     },
-    programme::{data_import::*, plan::*, task::*},
+    programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, DueSoon, TimeUnit},
 };
 
@@ -192,6 +192,7 @@ pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
             open_ended,
         })
         .boxed();
+    let arbitrated = responsibility.clone();
     let percents =
         prop_oneof![4 => 0..=100, 1 => any::<i32>(), 1 => select(vec![-1, 101, i32::MIN, i32::MAX])];
     let register = (ids(), option::weighted(0.2, ids()), codes(), task_contents(), select(Assignment::ALL));
@@ -205,6 +206,17 @@ pub(super) fn task_commands() -> BoxedStrategy<TaskCommand> {
             .prop_map(|(id, responsibility)| AssignTaskUnits { id, responsibility }.into()),
         2 => (ids(), responsibility, texts()).prop_map(|(id, responsibility, reason)| {
             ReassignTaskUnits { id, responsibility, reason }.into()
+        }),
+        4 => (ids(), select(DeclineGround::ALL), texts(), option::weighted(0.2, ids())).prop_map(
+            |(id, ground, reason, suggested_unit_id)| {
+                DeclineTask { id, ground, reason, suggested_unit_id }.into()
+            }
+        ),
+        4 => (ids(), arbitrated, texts()).prop_map(|(id, responsibility, reason)| {
+            ArbitrateTask { id, responsibility, reason }.into()
+        }),
+        2 => (ids(), ids(), ids(), texts()).prop_map(|(id, from_unit_id, to_unit_id, reason)| {
+            TransferTaskUnits { id, from_unit_id, to_unit_id, reason }.into()
         }),
         4 => ids().prop_map(|id| AcceptTask { id }.into()),
         4 => (ids(), percents, texts(), evidence()).prop_map(|(id, percent, note, evidence)| {
@@ -552,6 +564,28 @@ pub(super) fn supervision_item_commands() -> BoxedStrategy<SupervisionItemComman
             .prop_map(|(id, due_on)| AnnounceSupervisionItemOverdue { id, due_on }.into()),
         2 => (ids(), due_soon())
             .prop_map(|(id, due_soon)| AnnounceSupervisionItemDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn local_plan_commands() -> BoxedStrategy<LocalPlanCommand> {
+    let demand =
+        (ids(), ids(), ids(), texts(), prop_oneof![3 => due_dates().prop_map(Some), 1 => Just(None)]);
+    let document = (texts(), maybe(texts()), maybe(dates()), texts(), evidence());
+    prop_oneof![
+        4 => demand.prop_map(|(plan_id, filing_unit_id, addressee_id, what, due_on)| {
+            DemandLocalPlan { plan_id, filing_unit_id, addressee_id, what, due_on }.into()
+        }),
+        4 => (ids(), document).prop_map(
+            |(id, (title, document_number, issued_on, summary, evidence))| {
+                FileLocalPlan { id, title, document_number, issued_on, summary, evidence }.into()
+            }
+        ),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnLocalPlan { id, reason }.into()),
+        2 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptLocalPlan { id, note }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| WaiveLocalPlan { id, reason }.into()),
+        2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceLocalPlanOverdue { id, due_on }.into()),
+        2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceLocalPlanDueSoon { id, due_soon }.into()),
     ]
     .boxed()
 }

@@ -140,3 +140,44 @@ fn due_soon() -> DueSoon {
 fn an_amendment_that_changes_nothing_is_no_event() {
     task(1).when(&office("ann"), AmendTask { id: id(5), content: content(), reason: None }).then([]);
 }
+
+#[test]
+fn a_transfer_keeps_the_status_and_knows_its_units() {
+    let transfer = |from, to| TransferTaskUnits {
+        id: id(5),
+        from_unit_id: id(from),
+        to_unit_id: id(to),
+        reason: "机构改革".into(),
+    };
+    let heir = |status: &str| Fact {
+        kind: Kind::Unit,
+        id: Uuid::from_u128(12),
+        status: status.into(),
+        region: None,
+        belongs_to: None,
+    };
+    let with = |status: &str| Facts { objects: vec![heir(status)], ..Facts::default() };
+    let transferred =
+        || TaskEvent::UnitsTransferred { from: id(10), to: id(12), reason: "机构改革".into() };
+    // While its completion is checked, too.
+    task(4).with(with("ACTIVE")).when(&office("ann"), transfer(10, 12)).then([transferred()]);
+    for (from, to, status, field) in
+        [(10, 10, "ACTIVE", "toUnitId"), (12, 11, "ACTIVE", "fromUnitId"), (10, 12, "MERGED", "toUnitId")]
+    {
+        let refused = task(3).with(with(status)).when(&office("ann"), transfer(from, to));
+        let refused = refused.then_rejected("INVALID_INPUT");
+        assert!(refused.to_string().starts_with(field), "{refused}");
+    }
+    task(3).when(&officer("bob", id(10)), transfer(10, 12)).then_rejected("NOT_PERMITTED");
+    task(1).when(&office("ann"), transfer(10, 12)).then_rejected("NOT_ALLOWED_IN_STATE");
+    let RegisterTask { plan_id, parent_id, number, content, assignment } = register();
+    let region_code = "440800".parse().unwrap();
+    let history = [
+        TaskEvent::Registered { plan_id, parent_id, number, content, assignment, region_code },
+        TaskEvent::UnitsAssigned { responsibility: responsibility() },
+        transferred(),
+    ];
+    let gone_on = || given::<Task>(history.clone().map(|event| ("ann", event)));
+    gone_on().when(&officer("fang", id(12)), AcceptTask { id: id(5) }).then([TaskEvent::Accepted]);
+    gone_on().when(&officer("bob", id(10)), AcceptTask { id: id(5) }).then_rejected("NOT_PERMITTED");
+}
