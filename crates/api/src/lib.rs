@@ -17,4 +17,5 @@ pub mod protocol;
 pub mod scheduler;
 pub mod server;
 pub mod simulation;
+pub mod task_table;
 pub mod time_reference;

@@ -5,6 +5,7 @@
 //! week late; what is said then happened on its own day and is recorded now. One process holds the lease.
 mod announce;
 mod periods;
+mod phases;
 mod supervise;
 
 use std::{pin::pin, sync::Arc, time::Duration};
@@ -38,6 +39,8 @@ impl Default for Timing {
 pub struct Round {
     /// Whether this process held the lease.
     pub held: bool,
+    /// Phases of plans that were entered.
+    pub phases: usize,
     /// Reports that were opened.
     pub opened: usize,
     /// Objects that are due soon.
@@ -100,14 +103,15 @@ impl Scheduler {
 
     async fn try_round(&self) {
         match self.round().await {
-            Ok(Round { opened: 0, due_soon: 0, overdue: 0, supervised: 0, escalated: 0, .. }) => {}
-            Ok(Round { opened, due_soon, overdue, supervised, escalated, .. }) => tracing::info!(
+            Ok(round) if round == (Round { held: round.held, ..Round::default() }) => {}
+            Ok(Round { phases, opened, due_soon, overdue, supervised, escalated, .. }) => tracing::info!(
+                phases,
                 opened,
                 due_soon,
                 overdue,
                 supervised,
                 escalated,
-                "reports were opened, due dates announced, overdue work supervised"
+                "phases were entered, reports opened, due dates announced, overdue work supervised"
             ),
             Err(error) => tracing::warn!(%error, "a round of the scheduler failed: the next one goes on"),
         }
@@ -124,6 +128,7 @@ impl Scheduler {
         }
         let today = Date::of(self.store.clock().now());
         // In the order in which it happened: what is opened may be due, and is due soon before it is overdue.
+        round.phases = self.enter_phases(today).await?;
         round.opened = self.open_periods(today).await?;
         round.due_soon = self.announce_due_soon::<Task>(today).await?;
         round.due_soon += self.announce_due_soon::<Report>(today).await?;

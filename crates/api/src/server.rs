@@ -27,6 +27,7 @@ use crate::{
     identity::Identity,
     projections,
     protocol::{Endpoint, Guard, GuardError, Scalars},
+    task_table::{self, Downloads},
 };
 
 /// The query that GraphiQL opens with and `serve` prints.
@@ -99,11 +100,12 @@ pub fn router(
 ) -> Result<Router, GuardError> {
     let store = &service.store;
     let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let identity = Identity::new(store.clone(), settings.takes_development_tokens());
     let for_requests = store.clone();
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
         graphql::schema(store.clone(), service.projector.clone(), service.time.clone()),
-        Identity::new(store.clone(), settings.takes_development_tokens()),
+        identity.clone(),
         Arc::new(guard),
         Arc::new(move |request| Session::prepare(&for_requests, request)),
         Arc::new(move || for_ids.clock().new_id().to_string()),
@@ -129,6 +131,11 @@ pub fn router(
         )
         .layer(CompressionLayer::new())
         .with_state(settings.takes_development_tokens());
+    let downloads = Router::new()
+        .route("/plans/{code}/tasks.csv", get(task_table::csv))
+        .route("/plans/{code}/tasks.xlsx", get(task_table::xlsx))
+        .layer(CompressionLayer::new())
+        .with_state(Downloads { store: store.clone(), identity: identity.clone() });
     let probes = Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -139,6 +146,7 @@ pub fn router(
     Ok(endpoint
         .router()
         .merge(pages)
+        .merge(downloads)
         .merge(probes)
         .layer(middleware::from_fn(measure))
         .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))

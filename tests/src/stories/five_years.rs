@@ -52,6 +52,9 @@ async fn five_years(database: &Database) {
     let reports: Vec<Report> = all(&store).await;
     every_duty_opened_on_its_day(&store, &events, &reports, course.until).await;
     everything_overdue_was_said_once(&events, &reports, course.until);
+    // The start-up phase had begun before the plan was issued; it counts from that day on.
+    let phases = of_type(&events, "PlanPhaseEntered").map(|event| Date::of(event.happened_at).to_string());
+    assert_eq!(phases.collect::<Vec<_>>(), ["2011-03-18", "2011-04-01", "2015-10-01"]);
     assert_eq!(outcome.opened, reports.len());
     assert_eq!(
         outcome.schemes.iter().map(|(year, _)| *year).collect::<Vec<_>>(),

@@ -9,7 +9,7 @@ use crate::{
 
 async fn show(house: &House, id: &str) -> Value {
     let query = "query($id: ID!) { indicator(id: $id) { status light measuredCount judgedValue
-        attainment { value asOf met unjudgedBecause } } }";
+        forecast { value met dueOn } attainment { value asOf met unjudgedBecause } } }";
     house.ok(OFFICE, query, json!({ "id": id })).await["indicator"].take()
 }
 
@@ -33,6 +33,8 @@ story!(a_flow_adds_up_exactly, |house| {
     let attained = json!({ "value": "0.3", "asOf": "2019-06-30", "met": true, "unjudgedBecause": null });
     assert_eq!(shown["attainment"], attained, "0.1 and 0.2 are 0.3, not a hair more");
     assert_eq!((&shown["light"], &shown["measuredCount"]), (&json!("ATTAINED"), &json!(2)));
+    // 0.3 in 181 days, and the plan's year has 365.
+    assert_eq!(shown["forecast"], json!({ "value": "0.6", "met": true, "dueOn": "2019-12-31" }));
 });
 
 story!(digits_are_kept, |house| {

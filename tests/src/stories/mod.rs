@@ -21,6 +21,7 @@ mod supervision;
 mod surface;
 mod tables;
 mod task_life;
+mod task_tables;
 mod time;
 mod transfers;
 mod two_processes;

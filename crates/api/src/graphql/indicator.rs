@@ -191,6 +191,18 @@ pub struct Attainment {
     pub unjudged_because: Option<String>,
 }
 
+/// Where an indicator will stand on the due date if it goes on as it did (趋势预测).
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Forecast {
+    /// The value on the due date, to two places: a flow goes on at its rate since the plan's first day, everything else along
+    /// the line from the baseline, or the first value, to the last.
+    pub value: Amount,
+    /// When the target is due.
+    pub due_on: Date,
+    /// Whether it would meet the target; null when that cannot be judged.
+    pub met: Option<bool>,
+}
+
 #[ComplexObject]
 impl Indicator {
     /// The plan that sets the target.
@@ -221,6 +233,16 @@ impl Indicator {
     async fn attainment(&self) -> Option<Attainment> {
         let attainment::Attainment { value, as_of, met, unjudged_because } = self.attained()?;
         Some(Attainment { value, as_of, met, unjudged_because: unjudged_because.map(Into::into) })
+    }
+    /// Where it will stand on the due date if it goes on as it did (趋势预测); null when there is nothing to go by: too few
+    /// values, the due date measured already, or a target of every year.
+    async fn forecast(&self, ctx: &Context<'_>) -> Result<Option<Forecast>> {
+        let plan = ctx.load::<Plan>(self.plan_id.0).await?;
+        let from = plan.and_then(|plan| plan.period_start);
+        let points: Vec<Point> = self.points.iter().map(|counted| counted.point).collect();
+        let forecast =
+            attainment::forecast(&self.target, self.measure, &self.unit, self.baseline(), &points, from);
+        Ok(forecast.map(|attainment::Forecast { value, met }| Forecast { value, met, due_on: self.due_on }))
     }
     /// Its light today (亮灯): attained, on track, at risk, missed or no data.
     async fn light(&self, ctx: &Context<'_>) -> Result<Light> {

@@ -14,6 +14,8 @@ use zhixing_domain::{
     },
 };
 
+use crate::task_table::TaskTable;
+
 use super::{
     found::Found,
     cockpit::Cockpit,
@@ -208,6 +210,16 @@ impl Plan {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
         }
+    }
+    /// Its task breakdown table (任务分解表), as documents print it; also as CSV and XLSX at `/plans/CODE/tasks.csv` and
+    /// `…/tasks.xlsx`. Cancelled tasks do not stand in it. A plan of more than 20,000 tasks has none.
+    async fn task_table(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default = 100, desc = "At most so many rows, 1 to 500.")] first: i32,
+        #[graphql(default, desc = "Rows behind the first so many.")] skip: i32,
+    ) -> Result<TaskTable> {
+        TaskTable::of(ctx, self, first, skip).boxed().await
     }
     /// How the plan is doing today.
     async fn cockpit(

@@ -4,6 +4,7 @@ use csv::{ReaderBuilder, StringRecord};
 
 use super::report::ImportError;
 use super::table::{MAX_CELLS, MAX_COLUMNS, MAX_HEADER_ROW, MAX_ROWS, RawRow};
+use super::text::unguarded;
 
 /// Delimiters that are tried, the usual one first.
 pub(super) const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
@@ -52,7 +53,7 @@ fn split(raw: &str, delimiter: u8, row: u32) -> Result<Vec<String>, ImportError>
     reader
         .read_record(&mut record)
         .map_err(|e| ImportError::BrokenCsv { row, reason: super::text::excerpt(&e.to_string()) })?;
-    Ok(record.iter().map(str::to_owned).collect())
+    Ok(record.iter().map(|cell| unguarded(cell).to_owned()).collect())
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -1,5 +1,7 @@
 //! Small things about text that every reader needs: excerpts, blanks, full-width characters.
 
+use std::borrow::Cow;
+
 /// Most characters of the input that any message repeats.
 pub const MAX_EXCERPT: usize = 80;
 
@@ -101,6 +103,26 @@ pub(super) fn clean(text: &str, keep_lines: bool) -> Cleaned {
         }
     }
     Cleaned { text: out, change }
+}
+
+/// Whether a spreadsheet program would compute a cell instead of showing it.
+fn reads_as_formula(cell: &str) -> bool {
+    let first = cell.chars().find(|c| !is_blank(*c) && !is_invisible(*c));
+    first.is_some_and(|c| matches!(half_width(c), '=' | '+' | '-' | '@'))
+}
+
+/// A cell as it is written into delimited text: what a spreadsheet program would compute stands behind an apostrophe, which
+/// makes it text.
+pub fn guarded(cell: &str) -> Cow<'_, str> {
+    if reads_as_formula(cell.trim_start_matches('\'')) { format!("'{cell}").into() } else { cell.into() }
+}
+
+/// A cell as it is read: without the apostrophe that [`guarded`] put there.
+pub(super) fn unguarded(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if reads_as_formula(rest.trim_start_matches('\'')) => rest,
+        _ => cell,
+    }
 }
 
 /// A name as it is compared: half-width, without blanks.

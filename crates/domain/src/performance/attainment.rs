@@ -230,6 +230,53 @@ pub fn light(
     }
 }
 
+/// Where an indicator will stand on the due date if it goes on as it did (趋势预测).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// The value on the due date.
+    pub value: Amount,
+    /// Whether it would meet the target; `None` when that cannot be judged.
+    pub met: Option<bool>,
+}
+
+/// The forecast for the due date: what was reached a day so far goes on for the days that remain. A flow is reckoned from
+/// `from` on, everything else along the line from the baseline, or the first value, to the last.
+///
+/// `None` when there is nothing to go by: too few values, the due date measured already, or a target of every year.
+pub fn forecast(
+    target: &Target,
+    measure: Measure,
+    unit: &str,
+    baseline: Option<&Baseline>,
+    points: &[Point],
+    from: Option<Date>,
+) -> Option<Forecast> {
+    let last = points.iter().max_by_key(|point| (point.period.end(), point.period))?;
+    let end = last.period.end();
+    if target.recurrence.is_some() || end >= target.due_on {
+        return None;
+    }
+    let days = |from: Date, to: Date| Some(to.days_since(from)).filter(|days| *days > 0).map(Decimal::from);
+    let value = if measure == Measure::Flow {
+        // The first day counts.
+        let first = from?.plus(-1);
+        let sum = combined(measure, &points.iter().collect::<Vec<_>>())?.decimal();
+        sum.checked_mul(days(first, target.due_on)?)?.checked_div(days(first, end)?)?
+    } else {
+        let earliest = points.iter().min_by_key(|point| (point.period.end(), point.period))?;
+        let base = baseline.and_then(|baseline| Some((baseline.as_of?, baseline.value?)));
+        let (since, base) = base.unwrap_or((earliest.period.end(), earliest.value));
+        let (last, base) = (last.value.decimal(), base.decimal());
+        let rise = last.checked_sub(base)?.checked_mul(days(end, target.due_on)?)?;
+        last.checked_add(rise.checked_div(days(since, end)?)?)?
+    };
+    // Of all there is no more than all, and no less than nothing.
+    let is_share = measure == Measure::Ratio && unit.trim() == "%";
+    let value = if is_share { value.clamp(Decimal::ZERO, Decimal::ONE_HUNDRED) } else { value };
+    let value = Amount::from(value.round_dp(2));
+    Some(Forecast { value, met: meets(target, unit, baseline.and_then(|baseline| baseline.value), value) })
+}
+
 fn keeps_pace(
     target: &Target,
     baseline: Option<&Baseline>,
@@ -298,6 +345,42 @@ mod tests {
             met(&target(Comparator::LessThan, "0.6"), Measure::Ratio, "%", None, &[("2018", "0.5999999999")]),
             Some(true)
         );
+    }
+
+    #[test]
+    fn a_forecast_goes_on_as_it_went() {
+        let goal = target(Comparator::AtLeast, "120");
+        let of = |measure, unit: &str, baseline: Option<(&str, &str)>, values: &[(&str, &str)]| {
+            let baseline = baseline.map(|(as_of, value)| Baseline {
+                value: value.parse().ok(),
+                as_of: as_of.parse().ok(),
+                note: None,
+            });
+            let from = Date::new(2019, 1, 1);
+            let forecast = forecast(&goal, measure, unit, baseline.as_ref(), &points(values), from);
+            forecast.map(|forecast| (forecast.value.to_string(), forecast.met))
+        };
+        let two = [("2018", "100"), ("2019", "110")];
+        // Ten in 365 days, 366 more to go; from the baseline on thirty in 730.
+        assert_eq!(of(Measure::Stock, "个", None, &two), Some(("120.03".into(), Some(true))));
+        let base = Some(("2017-12-31", "80"));
+        assert_eq!(of(Measure::Stock, "个", base, &two), Some(("125.04".into(), Some(true))));
+        assert_eq!(
+            of(Measure::Stock, "个", Some(("2017-12-31", "110")), &two[1..]),
+            Some(("110".into(), Some(false)))
+        );
+        // One a day over the 731 days of two years.
+        assert_eq!(of(Measure::Flow, "个", None, &[("2019", "365")]), Some(("731".into(), Some(true))));
+        assert_eq!(of(Measure::Flow, "个", None, &[("2019H1", "18.1")]), Some(("73.1".into(), Some(false))));
+        // No share is more than all; what is no share may be.
+        let near = [("2018", "90"), ("2019", "99")];
+        assert_eq!(of(Measure::Ratio, "%", None, &near), Some(("100".into(), Some(false))));
+        assert_eq!(of(Measure::Ratio, "千克/吨", None, &near), Some(("108.02".into(), Some(false))));
+        for nothing in [&two[..1], &[], &[("2018", "1"), ("2020", "2")]] {
+            assert_eq!(of(Measure::Stock, "个", None, nothing), None, "{nothing:?}");
+        }
+        let yearly = Target { recurrence: Some(Recurrence::Annual), ..goal.clone() };
+        assert_eq!(forecast(&yearly, Measure::Stock, "个", None, &points(&two), None), None);
     }
 
     #[test]

@@ -47,6 +47,13 @@ const STEPS: &[Step<PlanStatus>] = &[
         action: "bringPlanIntoForce", term: "方案施行", from: &[Issued], to: To::State(InForce), ..LIFE
     },
     Step { action: "enterPlanPhase", term: "进入阶段", from: &[InForce], ..LIFE },
+    Step {
+        action: "enterPlanPhaseByDate",
+        term: "按期进入阶段",
+        from: &[InForce],
+        by: &[By::InRegion(Role::Scheduler)],
+        ..LIFE
+    },
     Step { action: "concludePlan", term: "总结方案", from: &[InForce], to: To::State(Concluded), ..LIFE },
     Step {
         action: "supersedePlan",
@@ -76,6 +83,7 @@ commands! {
         on IssuePlan = "issuePlan";
         on BringPlanIntoForce = "bringPlanIntoForce";
         on EnterPlanPhase = "enterPlanPhase";
+        on EnterPlanPhaseByDate = "enterPlanPhaseByDate";
         on ConcludePlan = "concludePlan" (reason);
         on SupersedePlan = "supersedePlan" (reason);
         on RepealPlan = "repealPlan" (reason);
@@ -299,6 +307,17 @@ pub struct EnterPlanPhase {
     pub phase: String,
 }
 
+/// Enters a phase because its first day has come (按期进入阶段): once for each phase, so that what the office decided before
+/// stands. Only the scheduler does.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EnterPlanPhaseByDate {
+    /// The plan.
+    pub id: Id<Plan>,
+    /// The name of one of its phases.
+    pub phase: String,
+}
+
 /// Concludes a plan (总结方案). With open tasks it needs a reason.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
@@ -383,6 +402,9 @@ pub struct Plan {
     document_number: Option<String>,
     phases: Vec<Phase>,
     phase: Option<String>,
+    /// Phases that were entered, in this order.
+    #[serde(default)]
+    entered: Vec<String>,
 }
 
 impl Plan {
@@ -546,6 +568,21 @@ impl Aggregate for Plan {
                 }
                 PlanEvent::PhaseEntered { phase }
             }
+            PlanCommand::EnterPlanPhaseByDate(EnterPlanPhaseByDate { phase, .. }) => {
+                let today = context.today();
+                let now = |known: &&Phase| known.from <= today && today <= known.to;
+                if !self.phases.iter().filter(now).any(|known| known.name == phase) {
+                    return Err(Rejection::invalid(
+                        "phase",
+                        "is not a phase of this plan in which today lies",
+                    ));
+                }
+                if self.entered.contains(&phase) {
+                    let message = "the plan has been in this phase";
+                    return Err(Rejection::rule("phase-entered-once", message, None));
+                }
+                PlanEvent::PhaseEntered { phase }
+            }
             PlanCommand::ConcludePlan(ConcludePlan { reason, .. }) => {
                 let open_tasks = context.facts.open(Kind::Task);
                 text::maybe("reason", reason.as_ref(), text::LONG)?;
@@ -583,7 +620,10 @@ impl Aggregate for Plan {
                 self.phases.clone_from(&content.phases);
                 self.phase.take_if(|phase| !content.phases.iter().any(|known| known.name == *phase));
             }
-            PlanEvent::PhaseEntered { phase } => self.phase = Some(phase.clone()),
+            PlanEvent::PhaseEntered { phase } => {
+                self.phase = Some(phase.clone());
+                self.entered.push(phase.clone());
+            }
             _ => {}
         }
     }

@@ -107,6 +107,13 @@ pub(super) fn plan_contents() -> impl Strategy<Value = PlanContent> {
         let to = from.naive().checked_add_days(Days::new(days)).map_or(from, Date::from);
         Phase { name, from, to }
     });
+    // So long that many a today lies in it.
+    let long = phase_names().prop_map(|name| Phase {
+        name,
+        from: Date::new(1970, 1, 1).unwrap(),
+        to: Date::new(2029, 12, 31).unwrap(),
+    });
+    let phase = prop_oneof![2 => phase, 1 => long];
     let basis = (maybe(texts()), texts(), maybe(texts()));
     let basis = basis.prop_map(|(document_number, title, issuer)| Basis { document_number, title, issuer });
     let rest = (
@@ -161,6 +168,7 @@ pub(super) fn plan_commands() -> BoxedStrategy<PlanCommand> {
             BringPlanIntoForce { id, effective_from, effective_from_is_assumed }.into()
         }),
         4 => (ids(), phase_names()).prop_map(|(id, phase)| EnterPlanPhase { id, phase }.into()),
+        4 => (ids(), phase_names()).prop_map(|(id, phase)| EnterPlanPhaseByDate { id, phase }.into()),
         2 => (ids(), maybe(texts())).prop_map(|(id, reason)| ConcludePlan { id, reason }.into()),
         1 => (ids(), ids(), texts()).prop_map(|(id, by_id, reason)| SupersedePlan { id, by_id, reason }.into()),
         1 => (ids(), texts()).prop_map(|(id, reason)| RepealPlan { id, reason }.into()),
