@@ -19,12 +19,12 @@ use zhixing_domain::{
     text,
     time::TimeError,
 };
-use zhixing_event_store::{Error, EventStore, View, append::Refusal};
+use zhixing_event_store::{Error, EventStore, View};
 
 use super::{
     assessment::{Assessment, AssessmentPayload},
     assessment_scheme::AssessmentScheme,
-    command::{How, Outcome, carry_out},
+    command::{How, Outcome, answered, carry_out, together},
     connection::Narrow,
     context::Ask,
     error::{self, UserError},
@@ -104,7 +104,7 @@ impl Mutations {
         #[graphql(desc = "What is asked.")] input: OpenAssessments,
     ) -> Result<AssessmentsPayload> {
         let done = open(ctx.store(), ctx.viewer(), input).await;
-        answered(ctx, done)
+        answered(ctx, done.map(AssessmentsPayload::from))
     }
 
     /// Scores an assessment by what is known now; every figure stands in the event with what it rests on (评分). Indicators
@@ -152,7 +152,7 @@ impl Mutations {
         let until = objections_until(ctx.data_unchecked::<Arc<TimeReference>>(), today(ctx));
         let until = until.map_err(|fault| error::time(&fault))?;
         let done = announce(ctx.store(), ctx.viewer(), input, until).await;
-        answered(ctx, done)
+        answered(ctx, done.map(AssessmentsPayload::from))
     }
 }
 
@@ -160,18 +160,12 @@ fn today(ctx: &Context<'_>) -> Date {
     Date::of(ctx.store().clock().now())
 }
 
-fn answered(ctx: &Context<'_>, done: Result<Written, Error>) -> Result<AssessmentsPayload> {
-    ctx.session().forget();
-    match done {
-        Ok(Written { assessments, position }) => {
-            Ok(AssessmentsPayload { assessments, position: position.map(Position), errors: Vec::new() })
-        }
-        Err(Error::Rejected(rejection)) => {
-            Ok(AssessmentsPayload { errors: vec![rejection.into()], ..AssessmentsPayload::default() })
-        }
-        Err(fault) => Err(error::fault(fault)),
+impl From<Written> for AssessmentsPayload {
+    fn from(Written { assessments, position }: Written) -> Self {
+        Self { assessments, position: position.map(Position), errors: Vec::new() }
     }
 }
+together!(AssessmentsPayload);
 
 async fn row<V: View>(store: &EventStore, id: Id<V::Of>, field: &str) -> Result<V, Error> {
     let found = store.pool().many::<V>(&[id.uuid()]).await?.pop();
@@ -214,16 +208,8 @@ pub async fn open(store: &EventStore, viewer: &Viewer, input: OpenAssessments) -
         };
         assessments.push(work.run::<Assessment>(Id::new(store.clock().new_id()), None, command).await?);
     }
-    let events = work.commit(None).await.map_err(busy)?;
+    let events = work.commit(None).await?;
     Ok(Written { assessments, position: events.last().map(|event| event.position) })
-}
-
-/// Somebody changed one of many meanwhile: nothing was done, and it may be asked again.
-fn busy(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Conflict { .. } => Error::Busy,
-        other => other.into(),
-    }
 }
 
 /// The command that scores an assessment, with every figure as it is now.
@@ -310,6 +296,6 @@ pub async fn announce(
         let command = AnnounceAssessment { id, objections_until };
         assessments.push(work.run::<Assessment>(id, None, command).await?);
     }
-    let events = work.commit(None).await.map_err(busy)?;
+    let events = work.commit(None).await?;
     Ok(Written { assessments, position: events.last().map(|event| event.position) })
 }

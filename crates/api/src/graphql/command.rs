@@ -65,6 +65,41 @@ pub async fn carry_out<V: View>(
     }
 }
 
+/// The payload of a command to many objects that are written together.
+pub trait Together: Default {
+    /// Why it was refused.
+    fn errors(&mut self) -> &mut Vec<UserError>;
+}
+
+/// Declares payloads that are [`Together`].
+macro_rules! together {
+    ($($payload:ident),+) => { $(
+        impl $crate::graphql::command::Together for $payload {
+            fn errors(&mut self) -> &mut Vec<$crate::graphql::error::UserError> {
+                &mut self.errors
+            }
+        }
+    )+ };
+}
+pub(crate) use together;
+
+/// What came of a command to many objects; a refusal is data, a fault an error.
+///
+/// # Errors
+/// When the database fails.
+pub fn answered<P: Together>(ctx: &Context<'_>, done: Result<P, Error>) -> Result<P> {
+    ctx.session().forget();
+    match done {
+        Ok(payload) => Ok(payload),
+        Err(Error::Rejected(rejection)) => {
+            let mut payload = P::default();
+            payload.errors().push(rejection.into());
+            Ok(payload)
+        }
+        Err(fault) => Err(error::fault(fault)),
+    }
+}
+
 /// Declares the payload and the mutations of one kind of object.
 macro_rules! mutations {
     ($view:ident, $payload:ident { $object:ident } $name:literal: $($(#[$meta:meta])* $mutation:ident($input:ty);)+) => {

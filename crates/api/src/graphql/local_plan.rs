@@ -23,10 +23,10 @@ use zhixing_domain::{
 use zhixing_event_store::{Error, Link};
 
 use super::{
-    command::mutations,
+    command::{answered, mutations, together},
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
-    error::{self, UserError},
+    error::UserError,
     event::Position,
     found::Found,
     plan::Plan,
@@ -390,16 +390,10 @@ impl BulkMutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is asked.")] input: DemandLocalPlans,
     ) -> Result<DemandLocalPlansPayload> {
-        match demand_all(ctx, input).await {
-            Ok(payload) => Ok(payload),
-            Err(Error::Rejected(rejection)) => Ok(DemandLocalPlansPayload {
-                errors: vec![rejection.into()],
-                ..DemandLocalPlansPayload::default()
-            }),
-            Err(fault) => Err(error::fault(fault)),
-        }
+        answered(ctx, demand_all(ctx, input).await)
     }
 }
+together!(DemandLocalPlansPayload);
 
 async fn demand_all(ctx: &Context<'_>, input: DemandLocalPlans) -> Result<DemandLocalPlansPayload, Error> {
     let DemandLocalPlans { plan_id, filing_unit_ids: units, addressee_id, what, due_on } = input;
@@ -419,7 +413,6 @@ async fn demand_all(ctx: &Context<'_>, input: DemandLocalPlans) -> Result<Demand
         local_plans.push(row);
     }
     let events = work.commit(None).await?;
-    ctx.session().forget();
     let position = events.last().map(|event| Position(event.position));
     Ok(DemandLocalPlansPayload { local_plans, position, errors: Vec::new() })
 }

@@ -19,9 +19,10 @@ use zhixing_domain::{
     },
     programme::plan,
 };
-use zhixing_event_store::{Error, Row, Table, append::Refusal};
+use zhixing_event_store::{Error, Row, Table};
 
 use super::{
+    command::{answered, together},
     connection::{DateRange, Narrow},
     context::Ask,
     error::{self, UserError},
@@ -375,16 +376,10 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is asked.")] input: LockReportingPeriod,
     ) -> Result<LockReportingPeriodPayload> {
-        match lock(ctx, input).await {
-            Ok(payload) => Ok(payload),
-            Err(Error::Rejected(rejection)) => Ok(LockReportingPeriodPayload {
-                errors: vec![rejection.into()],
-                ..LockReportingPeriodPayload::default()
-            }),
-            Err(fault) => Err(error::fault(fault)),
-        }
+        answered(ctx, lock(ctx, input).await)
     }
 }
+together!(LockReportingPeriodPayload);
 
 async fn lock(ctx: &Context<'_>, input: LockReportingPeriod) -> Result<LockReportingPeriodPayload, Error> {
     let LockReportingPeriod { plan_id, period, reporter_id, reason } = input;
@@ -403,12 +398,7 @@ async fn lock(ctx: &Context<'_>, input: LockReportingPeriod) -> Result<LockRepor
         let command = LockReport { id: report.id.0, reason: reason.clone() };
         work.run::<Report>(report.id.0, None, command).await?;
     }
-    let events = work.commit(None).await.map_err(|refusal| match refusal {
-        // Somebody changed one of them meanwhile: nothing was locked, and it may be asked again.
-        Refusal::Conflict { .. } => Error::Busy,
-        other => other.into(),
-    })?;
-    ctx.session().forget();
+    let events = work.commit(None).await?;
     Ok(LockReportingPeriodPayload {
         locked: i32::try_from(events.len()).unwrap_or(i32::MAX),
         position: events.last().map(|event| Position(event.position)),

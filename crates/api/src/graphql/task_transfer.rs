@@ -9,9 +9,10 @@ use zhixing_domain::{
 use zhixing_event_store::Error;
 
 use super::{
+    command::{answered, together},
     connection::Narrow,
     context::Ask,
-    error::{self, UserError},
+    error::UserError,
     event::Position,
     task::{LEAD, SUPPORT, Task},
     view::for_officials,
@@ -57,15 +58,10 @@ impl Mutations {
         ctx: &Context<'_>,
         #[graphql(desc = "What is asked.")] input: TransferTasks,
     ) -> Result<TransferTasksPayload> {
-        match transfer(ctx, input).await {
-            Ok(payload) => Ok(payload),
-            Err(Error::Rejected(rejection)) => {
-                Ok(TransferTasksPayload { errors: vec![rejection.into()], ..TransferTasksPayload::default() })
-            }
-            Err(fault) => Err(error::fault(fault)),
-        }
+        answered(ctx, transfer(ctx, input).await)
     }
 }
+together!(TransferTasksPayload);
 
 async fn transfer(ctx: &Context<'_>, input: TransferTasks) -> Result<TransferTasksPayload, Error> {
     let TransferTasks { from_unit_id, to_unit_id, plan_id, reason } = input;
@@ -89,7 +85,6 @@ async fn transfer(ctx: &Context<'_>, input: TransferTasks) -> Result<TransferTas
     }
     // Somebody changed one of them meanwhile: nothing was transferred, and it may be asked again.
     let events = work.commit(None).await?;
-    ctx.session().forget();
     Ok(TransferTasksPayload {
         transferred: i32::try_from(events.len()).unwrap_or(i32::MAX),
         position: events.last().map(|event| Position(event.position)),

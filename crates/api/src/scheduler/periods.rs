@@ -10,7 +10,6 @@ use zhixing_domain::{
 };
 use zhixing_event_store::{
     Error, Listing, Sort,
-    append::Refusal,
     listing::{Cursor, Slice},
 };
 
@@ -91,7 +90,7 @@ impl Scheduler {
             };
             work.run::<Report>(Id::new(self.store.clock().new_id()), None, report).await?;
         }
-        let events = work.commit(None).await.map_err(busy)?;
+        let events = work.commit(None).await?;
         // One event is the duty's own.
         Ok(events.len() - 1)
     }
@@ -107,14 +106,7 @@ impl Scheduler {
         let id = duty.life.id.0;
         let mut work = self.store.begin(&self.viewer, None);
         work.run::<ReportingDuty>(id, None, EndReportingDuty { id, reason }).await?;
-        work.commit(None).await.map_err(busy)?;
+        work.commit(None).await?;
         Ok(0)
-    }
-}
-
-fn busy(refusal: Refusal) -> Error {
-    match refusal {
-        Refusal::Conflict { .. } => Error::Busy,
-        other => other.into(),
     }
 }
