@@ -180,7 +180,8 @@ async fn measure(
         });
         all.push(Measured::of(what, times.await?));
     }
-    let whole = AsOf::Version(i64::from(LONG) + 1);
+    // As of an instant: snapshots do not say of when they are, so the whole stream is folded.
+    let whole = AsOf::Time(store.clock().now());
     let times = timed(samples.div_ceil(20), async |_| {
         store.as_of::<IndicatorRow>(long, whole).await?.ok_or("there is no such indicator")?;
         Ok(())
