@@ -282,6 +282,23 @@ story!(a_plan_that_is_over_opens_nothing_more, |house| {
     house.refused(OFFICE, "establishReportingDuty", input, "ALREADY_EXISTS").await;
 });
 
+// What the scheduler does is offered to nobody.
+story!(every_action_that_is_offered_is_a_mutation, |house| {
+    let reporting = Reporting::new(house).await;
+    let sdl = zhixing_api::graphql::sdl();
+    let query = "query($id: ID!) { node(id: $id) { ... on Plan { availableActions { action } }
+        ... on ReportingDuty { availableActions { action } } } }";
+    for id in [&reporting.world.plan, &reporting.duty] {
+        let data = house.ok(OFFICE, query, json!({ "id": id })).await;
+        let actions = data["node"]["availableActions"].as_array().unwrap().clone();
+        assert!(actions.len() >= 2, "{actions:?}");
+        for action in actions {
+            let action = text(&action["action"]);
+            assert!(sdl.contains(&format!("\t{action}(")), "{action} is no mutation");
+        }
+    }
+});
+
 story!(reports_are_not_shown_to_the_public, |house| {
     let reporting = Reporting::new(house).await;
     reporting.opened_on(house, "2019-06-20").await;

@@ -73,10 +73,7 @@ pub async fn actions_of<T: Shown>(ctx: &Context<'_>, id: Id<T>) -> Result<Vec<Ac
     let subject = state.subject(None, &Facts::default());
     let viewer = ctx.viewer();
     let mut actions = Vec::new();
-    // What only the scheduler does is no mutation.
-    let offered =
-        |row: &&StepRow| !row.from.is_empty() && !row.by.iter().all(|by| by.role() == Role::Scheduler);
-    for row in T::KIND.lifecycle().steps.iter().filter(offered) {
+    for row in T::KIND.lifecycle().steps.iter().filter(|row| !row.from.is_empty() && is_mutation(row)) {
         let Some(step) = T::step(row.action) else { continue };
         actions.push(Action::new(row, None, step.check(T::KIND, state.status(), viewer, &subject)));
     }
@@ -84,7 +81,7 @@ pub async fn actions_of<T: Shown>(ctx: &Context<'_>, id: Id<T>) -> Result<Vec<Ac
     // Who leads the parent does not lead what is created under it.
     let under = Subject { region: subject.region, ..Subject::default() };
     for kind in Kind::ALL {
-        for row in kind.lifecycle().steps {
+        for row in kind.lifecycle().steps.into_iter().filter(is_mutation) {
             let Some(parent) = row.parent.filter(|parent| parent.kind == T::KIND) else { continue };
             let open = status.is_some_and(|status| parent.states.contains(&status));
             let verdict = if open {
@@ -101,6 +98,11 @@ pub async fn actions_of<T: Shown>(ctx: &Context<'_>, id: Id<T>) -> Result<Vec<Ac
         }
     }
     Ok(actions)
+}
+
+/// What only the scheduler does is no mutation.
+fn is_mutation(row: &StepRow) -> bool {
+    !row.by.iter().all(|by| by.role() == Role::Scheduler)
 }
 
 fn may(viewer: &Viewer, row: &StepRow, subject: &Subject) -> Result<(), Rejection> {

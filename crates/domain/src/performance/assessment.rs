@@ -56,7 +56,7 @@ const LIFE: Step<AssessmentStatus> = Step {
 };
 const STEPS: &[Step<AssessmentStatus>] = &[
     Step {
-        action: "openAssessment",
+        action: "openAssessments",
         term: "启动考核",
         to: To::State(Opened),
         parent: Some(Parent {
@@ -90,7 +90,7 @@ const STEPS: &[Step<AssessmentStatus>] = &[
         ..LIFE
     },
     Step {
-        action: "announceAssessment",
+        action: "announceAssessments",
         term: "公布结果",
         from: &[Reviewed],
         to: To::State(Announced),
@@ -143,11 +143,11 @@ const STEPS: &[Step<AssessmentStatus>] = &[
 commands! {
     /// What may be asked of an assessment.
     AssessmentCommand {
-        create OpenAssessment = "openAssessment";
+        create OpenAssessment = "openAssessments";
         on SubmitSelfAssessment = "submitSelfAssessment";
         on ScoreAssessment = "scoreAssessment";
         on ReviewAssessment = "reviewAssessment";
-        on AnnounceAssessment = "announceAssessment";
+        on AnnounceAssessment = "announceAssessments";
         on ObjectToAssessment = "objectToAssessment" (reason);
         on DecideAssessmentObjection = "decideAssessmentObjection" (reason);
         on AppealAssessment = "appealAssessment" (reason);
