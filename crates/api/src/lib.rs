@@ -8,6 +8,8 @@ pub mod checkpoints;
 pub mod cli;
 pub mod cloud_event;
 pub mod config;
+pub mod downloads;
+pub mod due_list;
 pub mod export;
 pub mod graphql;
 pub mod identity;

@@ -23,11 +23,13 @@ use zhixing_event_store::{EventStore, Projector};
 use crate::{
     checkpoints,
     config::Settings,
+    downloads::Downloads,
+    due_list,
     graphql::{self, context::Session, region::Region},
     identity::Identity,
     projections,
     protocol::{Endpoint, Guard, GuardError, Scalars},
-    task_table::{self, Downloads},
+    task_table,
 };
 
 /// The query that GraphiQL opens with and `serve` prints.
@@ -134,6 +136,8 @@ pub fn router(
     let downloads = Router::new()
         .route("/plans/{code}/tasks.csv", get(task_table::csv))
         .route("/plans/{code}/tasks.xlsx", get(task_table::xlsx))
+        .route("/due-items.csv", get(due_list::csv))
+        .route("/due-items.xlsx", get(due_list::xlsx))
         .layer(CompressionLayer::new())
         .with_state(Downloads { store: store.clone(), identity: identity.clone() });
     let probes = Router::new()

@@ -6,10 +6,10 @@ use std::collections::{BTreeSet, HashMap};
 use async_graphql::{Context, SimpleObject};
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode, header},
-    response::{IntoResponse, Response},
+    http::{HeaderMap, StatusCode},
+    response::Response,
 };
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::{Expr, ExprTrait};
 use uuid::Uuid;
 use zhixing_domain::{
     Id, Viewer,
@@ -19,22 +19,16 @@ use zhixing_domain::{
 use zhixing_event_store::{Error, EventStore};
 
 use crate::{
+    downloads::{Downloads, Format, MOST_ROWS, NoTable, Sheet},
     graphql::{context::Ask, error, plan::Plan, task::Task, unit::Unit, view::Visible},
-    identity::Identity,
-    import::text::guarded,
-    protocol::{Authenticator, Refused},
 };
 
-mod workbook;
-
-/// Most rows of a table: as many as an import takes.
-pub const MOST_ROWS: u64 = 20_000;
 /// Most rows of a page in GraphQL.
 const MOST_SHOWN: i32 = 500;
 /// Units read at once.
 const UNITS_AT_ONCE: usize = 1_000;
-/// The names of the columns.
-const HEADER: [&str; 4] = ["序号", "工作任务", "主要内容", "责任部门"];
+/// The columns, and how wide they are.
+const COLUMNS: &[(&str, u8)] = &[("序号", 10), ("工作任务", 30), ("主要内容", 60), ("责任部门", 60)];
 
 /// One task of a breakdown table.
 #[derive(Clone, Debug, PartialEq, Eq, SimpleObject)]
@@ -69,8 +63,8 @@ impl TaskTableRow {
             ),
         }
     }
-    fn cells(&self) -> [&str; 4] {
-        [&self.number, &self.title, &self.summary, &self.responsible]
+    fn cells(&self) -> Vec<String> {
+        [&self.number, &self.title, &self.summary, &self.responsible].map(String::clone).to_vec()
     }
 }
 
@@ -150,23 +144,13 @@ pub async fn rows_of(
     Ok(Some(tasks.iter().map(|task| TaskTableRow::of(task, &names)).collect()))
 }
 
-/// Who asks for a download, and where it is read.
-#[derive(Clone, Debug)]
-pub struct Downloads {
-    /// The log and its views.
-    pub store: EventStore,
-    /// Who is at the door.
-    pub identity: Identity,
-}
-
-/// `GET /plans/{code}/tasks.csv`: UTF-8 with a byte order mark, so that Excel reads it as such.
+/// `GET /plans/{code}/tasks.csv`.
 pub async fn csv(
     State(downloads): State<Downloads>,
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let kind = ("csv", "text/csv; charset=utf-8");
-    downloads.answer(&code, &headers, kind, |rows| as_csv(rows).map_err(|error| error.to_string())).await
+    answer(&downloads, &code, &headers, Format::Csv).await
 }
 
 /// `GET /plans/{code}/tasks.xlsx`.
@@ -175,82 +159,25 @@ pub async fn xlsx(
     Path(code): Path<String>,
     headers: HeaderMap,
 ) -> Response {
-    let kind = ("xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet");
-    let made = |rows: &[TaskTableRow]| {
-        let cells = std::iter::once(HEADER).chain(rows.iter().map(TaskTableRow::cells));
-        workbook::of(cells).map_err(|error| error.to_string())
+    answer(&downloads, &code, &headers, Format::Xlsx).await
+}
+
+async fn answer(downloads: &Downloads, code: &str, headers: &HeaderMap, format: Format) -> Response {
+    let made = async |viewer: &Viewer| {
+        let refused = |status, reason: &str| NoTable::Refused(status, reason.into());
+        let filter = Plan::visible_to(viewer).add(Expr::col("code").eq(code));
+        let Some(plan) = downloads.store.pool().all::<Plan>(filter, 1).await?.pop() else {
+            return Err(refused(StatusCode::NOT_FOUND, "there is no such plan"));
+        };
+        let rows = rows_of(&downloads.store, viewer, &plan).await?;
+        let too_many = || refused(StatusCode::UNPROCESSABLE_ENTITY, "the plan has more than 20,000 tasks");
+        Ok(sheet(&rows.ok_or_else(too_many)?))
     };
-    downloads.answer(&code, &headers, kind, made).await
+    downloads.answer(headers, &format!("{code}-tasks"), format, made).await
 }
 
-impl Downloads {
-    async fn answer(
-        &self,
-        code: &str,
-        headers: &HeaderMap,
-        (end, content_type): (&str, &'static str),
-        made: impl FnOnce(&[TaskTableRow]) -> Result<Vec<u8>, String>,
-    ) -> Response {
-        let authorization = headers.get(header::AUTHORIZATION);
-        let Ok(authorization) = authorization.map(|value| value.to_str()).transpose() else {
-            return (StatusCode::UNAUTHORIZED, "the Authorization header is no text").into_response();
-        };
-        let viewer = match self.identity.authenticate(authorization).await {
-            Ok(viewer) => viewer,
-            Err(Refused(reason)) => return (StatusCode::UNAUTHORIZED, reason).into_response(),
-        };
-        let made = match self.rows(&viewer, code).await {
-            Ok(Ok(rows)) => made(&rows),
-            Ok(Err(refusal)) => return refusal.into_response(),
-            Err(error) => Err(error.to_string()),
-        };
-        match made {
-            Ok(bytes) => {
-                let disposition = format!("attachment; filename=\"{}\"", file_name(code, end));
-                let said = [
-                    (header::CONTENT_TYPE, content_type.to_owned()),
-                    (header::CONTENT_DISPOSITION, disposition),
-                    // What is seen depends on who asks.
-                    (header::CACHE_CONTROL, "no-store".to_owned()),
-                ];
-                (said, bytes).into_response()
-            }
-            Err(error) => {
-                tracing::error!(%error, "a task table cannot be made");
-                (StatusCode::SERVICE_UNAVAILABLE, "the table cannot be made now").into_response()
-            }
-        }
-    }
-
-    async fn rows(
-        &self,
-        viewer: &Viewer,
-        code: &str,
-    ) -> Result<Result<Vec<TaskTableRow>, (StatusCode, &'static str)>, Error> {
-        let filter = Condition::all().add(Plan::visible_to(viewer)).add(Expr::col("code").eq(code));
-        let Some(plan) = self.store.pool().all::<Plan>(filter, 1).await?.pop() else {
-            return Ok(Err((StatusCode::NOT_FOUND, "there is no such plan")));
-        };
-        let rows = rows_of(&self.store, viewer, &plan).await?;
-        Ok(rows.ok_or((StatusCode::UNPROCESSABLE_ENTITY, "the plan has more than 20,000 tasks")))
-    }
-}
-
-/// A name that no browser or system takes otherwise than it is meant: ASCII letters, digits, `-`, `_` and single dots.
-fn file_name(code: &str, end: &str) -> String {
-    let safe = |c: char| if c.is_ascii_alphanumeric() || c == '-' || c == '_' { c } else { '_' };
-    format!("{}-tasks.{end}", code.chars().take(60).map(safe).collect::<String>())
-}
-
-fn as_csv(rows: &[TaskTableRow]) -> csv::Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer("\u{FEFF}".as_bytes().to_vec());
-    writer.write_record(HEADER)?;
-    for row in rows {
-        writer.write_record(row.cells().map(guarded).iter().map(|cell| cell.as_bytes()))?;
-    }
-    writer.into_inner().map_err(|error| error.into_error().into())
+fn sheet(rows: &[TaskTableRow]) -> Sheet {
+    Sheet { name: "任务分解表", columns: COLUMNS, rows: rows.iter().map(TaskTableRow::cells).collect() }
 }
 
 #[cfg(test)]
@@ -290,15 +217,14 @@ mod tests {
     fn no_cell_is_a_formula_and_every_cell_comes_back() {
         for start in ["=", "+", "-", "@", "\t=", "＝", "'=", "市"] {
             let rows = [row(&format!("{start}HYPERLINK(1)"))];
-            let csv = as_csv(&rows).unwrap();
+            let csv = sheet(&rows).csv().unwrap();
             let text = String::from_utf8(csv.clone()).unwrap();
             assert!(text.starts_with("\u{FEFF}序号,工作任务,主要内容,责任部门\r\n"), "{text}");
             let begins = |cell: &str| {
                 cell.trim_start_matches('"').trim_start().starts_with(['=', '+', '-', '@', '＝'])
             };
             assert!(!text.split(['\n', ',']).any(begins), "{text}");
-            let cells = std::iter::once(HEADER).chain(rows.iter().map(TaskTableRow::cells));
-            for (name, bytes) in [("t.csv", csv), ("t.xlsx", workbook::of(cells).unwrap())] {
+            for (name, bytes) in [("t.csv", csv), ("t.xlsx", sheet(&rows).xlsx().unwrap())] {
                 let table = read_table(&bytes, name).unwrap();
                 let back = &table.rows[0];
                 assert_eq!(
@@ -313,11 +239,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn a_file_has_a_plain_name() {
-        assert_eq!(file_name("GS-2011", "csv"), "GS-2011-tasks.csv");
-        assert_eq!(file_name("a\"; x=\r\n../b", "xlsx"), "a___x______b-tasks.xlsx");
     }
 }

@@ -279,3 +279,44 @@ story!(a_scheme_that_does_not_add_up_is_refused, |house| {
         assert_eq!(payload["errors"][0]["field"], field);
     }
 });
+
+story!(the_workbench_shows_what_waits_for_whom, |house| {
+    let year = Year::new(house).await;
+    year.lived(house).await;
+    let [first, second] = year.open(house, &year.scheme).await;
+    let input = json!({ "id": first, "summary": "自评情况", "evidence": evidence(),
+        "scores": [{ "item": "RATE", "points": "39" }] });
+    house.done(&year.spokesman(), "submitSelfAssessment", input).await;
+    let workbench = async || {
+        let query = "query($id: ID!) { assessmentScheme(id: $id) { workbench { byStatus { status count }
+            sheet { unit { name } total vetoes cells { item points selfPoints lacksData evidenceCount } }
+            toDecide { objection } openToObjection { id } toFinalise { id } } } }";
+        house.ok(OFFICE, query, json!({ "id": year.scheme })).await["assessmentScheme"]["workbench"].take()
+    };
+    let opened = workbench().await;
+    assert_eq!(opened["byStatus"].as_array().unwrap().len(), 9);
+    let rate =
+        json!({ "item": "RATE", "points": null, "selfPoints": "39", "lacksData": false, "evidenceCount": 0 });
+    assert_eq!((&opened["sheet"][0]["cells"][0], &opened["sheet"][0]["total"]), (&rate, &json!(null)));
+    let accident = json!([{ "code": "ACCIDENT", "reason": "较大事故" }]);
+    for (id, vetoes) in [(&first, json!([])), (&second, accident)] {
+        assert_eq!(score(house, id, "80", vetoes).await["errors"], json!([]));
+        house.done(OFFICE_TOO, "reviewAssessment", json!({ "id": id })).await;
+    }
+    announce(house, &year.scheme).await;
+    let announced = workbench().await;
+    assert_eq!(announced["openToObjection"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&announced["sheet"][1]["vetoes"], &announced["sheet"][1]["unit"]["name"]),
+        (&json!(["ACCIDENT"]), &json!("雷州市人民政府"))
+    );
+    let cell = &announced["sheet"][0]["cells"][0];
+    assert_eq!((&cell["points"], &cell["evidenceCount"]), (&json!("39.2"), &json!(1)));
+    house
+        .done(&year.spokesman(), "objectToAssessment", json!({ "id": first, "reason": "抽检数据有误" }))
+        .await;
+    wait_until(house, "2020-03-01");
+    let later = workbench().await;
+    assert_eq!(later["toDecide"], json!([{ "objection": "抽检数据有误" }]));
+    assert_eq!((&later["toFinalise"], &later["openToObjection"]), (&json!([{ "id": second }]), &json!([])));
+});

@@ -166,3 +166,45 @@ story!(the_cockpit_adds_up, |house| {
         assert_eq!(cockpit["overdueTasks"], json!(late), "{}", plan["code"]);
     }
 });
+
+story!(every_region_has_its_curve_beside_the_target, |house| {
+    let world = World::new(house).await;
+    let with = json!({ "measure": "RATIO", "unit": "%", "baseline": { "value": "60", "asOf": "2018-12-31" },
+        "target": { "comparator": "AT_LEAST", "value": "90", "upper": "95", "approximate": false, "dueOn": "2019-12-31" } });
+    let id = indicator(house, &world.plan, "ZJ-CURVE", with).await;
+    for (period, value, region) in
+        [("2019Q2", "75", "440800"), ("2019Q1", "66", "440800"), ("2019Q1", "91", "440882")]
+    {
+        let input = json!({ "id": id, "period": period, "value": value, "regionCode": region });
+        house.done(OFFICE, "recordMeasurement", input).await;
+    }
+    let before = house.ok(OFFICE, SERIES, json!({ "id": id })).await["indicator"]["version"].take();
+    let corrected = json!({ "id": id, "number": 2, "value": "70", "reason": "复核" });
+    house.done(OFFICE, "correctMeasurement", corrected).await;
+    let shown = house.ok(OFFICE, SERIES, json!({ "id": id, "version": before })).await["indicator"].take();
+    let point = |period: &str, day: &str, value: &str, number: i32, corrections: i32| json!({ "period": period, "endsOn": day, "value": value, "number": number, "corrections": corrections });
+    let own = &shown["series"][0];
+    assert_eq!((&own["region"]["code"], &own["rangeUpper"]), (&json!("440800"), &json!("95")));
+    let points = [point("2019Q1", "2019-03-31", "70", 2, 1), point("2019Q2", "2019-06-30", "75", 1, 0)];
+    assert_eq!(own["points"], json!(points));
+    let line = json!([{ "on": "2018-12-31", "value": "60" }, { "on": "2019-12-31", "value": "90" }]);
+    assert_eq!(own["targetLine"], line);
+    // 15 in 181 days, and 184 remain: 75 + 15 × 184 ÷ 181.
+    assert_eq!(own["forecast"], json!({ "value": "90.25", "met": true }));
+    // The part has no base of its own: its line rises from nothing on the plan's first day.
+    let part = &shown["series"][1];
+    assert_eq!((&part["region"]["code"], &part["light"]), (&json!("440882"), &json!("ATTAINED")));
+    assert_eq!(part["targetLine"][0], json!({ "on": "2019-01-01", "value": "0" }));
+    // As it was before the correction.
+    let then = &shown["asOf"]["series"][0]["points"][0];
+    assert_eq!((&then["value"], &then["corrections"]), (&json!("66"), &json!(0)));
+    let narrow = "query($id: ID!) { indicator(id: $id) { a: series(region: \"440882\") { light } b: series(parts: false) { light } } }";
+    let data = house.ok(OFFICE, narrow, json!({ "id": id })).await;
+    let counts = ["a", "b"].map(|field| data["indicator"][field].as_array().unwrap().len());
+    assert_eq!(counts, [1, 1]);
+});
+
+const SERIES: &str = "query($id: ID!, $version: Int! = 1) { indicator(id: $id) { version
+    series { ...S } asOf(version: $version) { series { ...S } } } }
+    fragment S on IndicatorSeries { region { code } rangeUpper light targetLine { on value }
+        forecast { value met } points { period endsOn value number corrections } }";

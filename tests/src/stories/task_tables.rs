@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     house::{ANONYMOUS, House, OFFICE, story},
-    world::{World, ZHANJIANG, draft, import, plan_id, text},
+    world::{World, ZHANJIANG, draft, import, plan_id, task_input, text},
 };
 
 async fn download(house: &House, token: &str, path: &str) -> (u16, String, Vec<u8>) {
@@ -72,4 +72,50 @@ story!(what_is_downloaded_can_be_imported_again, |house| {
     };
     let (first, copies) = (table(&plan_id(house, "ZJ-SMALL").await).await, table(&target).await);
     assert_eq!(copies, [first.clone(), first].concat());
+});
+
+story!(what_is_due_is_downloaded, |house| {
+    let world = World::new(house).await;
+    let mut late = task_input(&world.plan, "2");
+    late["content"]["dueOn"] = json!("2019-06-05");
+    let late = text(&house.done(OFFICE, "registerTask", late).await["id"]);
+    world.assign(house, &late).await;
+    let lines = async |token: &str, path: &str| {
+        let (status, named, bytes) = download(house, token, path).await;
+        assert_eq!((status, named.as_str()), (200, "attachment; filename=\"due-items.csv\""), "{path}");
+        let csv = String::from_utf8(bytes).unwrap();
+        csv.trim_start_matches('\u{feff}').lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    let overdue = lines(OFFICE, "/due-items.csv?overdue=true").await;
+    assert_eq!(
+        overdue,
+        [
+            "类别,事项,责任单位,地区,方案,期限,逾期天数",
+            "任务,全面加强质量监管,市市场监管局、市农业农村局,湛江市,质量提升行动,2019-06-05,10",
+        ]
+    );
+    assert_eq!(lines(OFFICE, "/due-items.csv").await.len(), 3);
+    let narrowed = format!("/due-items.csv?plan=ZJ-SMALL&region=440800&unit={}&kind=TASK,REPORT", world.lead);
+    assert_eq!(lines(&world.leader(), &narrowed).await.len(), 3);
+    assert_eq!(lines(OFFICE, "/due-items.csv?region=620000").await.len(), 1);
+    assert!(download(house, OFFICE, "/due-items.xlsx").await.2.starts_with(b"PK"));
+    for (path, status) in [
+        ("/due-items.csv?plan=NONE", 404),
+        ("/due-items.csv?region=999999", 400),
+        ("/due-items.csv?kind=KING", 400),
+        ("/due-items.csv?unit=x", 400),
+        ("/due-items.csv?colour=red", 400),
+        ("/due-items.csv?overdue=maybe", 400),
+    ] {
+        assert_eq!(download(house, OFFICE, path).await.0, status, "{path}");
+    }
+    assert_eq!(download(house, ANONYMOUS, "/due-items.csv").await.0, 403);
+    // The cockpit counts the same.
+    let query =
+        "query($id: ID!) { plan(id: $id) { cockpit { overdueByKind { kind count } reportsByStatus { count }
+        localPlansByStatus { count } supervisionItemsByStatus { status count } } } }";
+    let cockpit = house.ok(OFFICE, query, json!({ "id": world.plan })).await["plan"]["cockpit"].take();
+    assert_eq!(cockpit["overdueByKind"], json!([{ "kind": "TASK", "count": 1 }]));
+    let public = house.ok(ANONYMOUS, query, json!({ "id": world.plan })).await["plan"]["cockpit"].take();
+    assert_eq!((&public["overdueByKind"], &public["reportsByStatus"]), (&json!(null), &json!(null)));
 });

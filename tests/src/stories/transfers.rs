@@ -107,3 +107,51 @@ story!(the_tasks_of_a_merged_unit_go_over_where_they_stand, |house| {
     assert_eq!(left, json!([{ "number": "3" }]), "what is over stays with whoever did it");
     assert_eq!(text(&responsible(house, &elsewhere, None).await["status"]), "ASSIGNED");
 });
+
+story!(the_tree_tells_who_answered_on_which_day, |house| {
+    let world = World::new(house).await;
+    let heir = unit(house, "市市场监督管理局", "440800").await;
+    let mut child =
+        json!({ "planId": world.plan, "number": "1.1", "parentId": world.task, "assignment": "EXPLICIT" });
+    child["content"] = crate::world::task_content("专项检查");
+    let child = text(&house.done(OFFICE, "registerTask", child).await["id"]);
+    wait_until(house, "2019-07-01");
+    let input = json!({ "id": world.task, "reason": "职能调整",
+        "responsibility": { "leadUnitIds": [heir], "supportingUnitIds": [] } });
+    house.done(OFFICE, "reassignTaskUnits", input).await;
+    wait_until(house, "2019-07-05");
+    world.assign(house, &child).await;
+    task(house, &world.plan, "2").await;
+    let query = "query($id: ID!, $on: Date, $skip: Int! = 0) { plan(id: $id) { taskTree(on: $on, skip: $skip) { on totalRows
+        rows { depth children task { number leadUnits { name } supportingUnits { name } } } } } }";
+    let tree = async |on: Option<&str>| {
+        let data = house.ok(OFFICE, query, json!({ "id": world.plan, "on": on })).await;
+        data["plan"]["taskTree"].clone()
+    };
+    let row = |depth: i32, children: i32, number: &str, leads: &[&str], supporters: &[&str]| {
+        let named = |units: &[&str]| units.iter().map(|name| json!({ "name": name })).collect::<Vec<_>>();
+        json!({ "depth": depth, "children": children,
+            "task": { "number": number, "leadUnits": named(leads), "supportingUnits": named(supporters) } })
+    };
+    let (old, new, support) = (["市市场监管局"], ["市市场监督管理局"], ["市农业农村局"]);
+    let june = tree(Some("2019-06-30")).await;
+    assert_eq!(june["rows"], json!([row(0, 1, "1", &old, &support), row(1, 0, "1.1", &[], &[])]));
+    let july = tree(Some("2019-07-01")).await;
+    assert_eq!(july["rows"], json!([row(0, 1, "1", &new, &[]), row(1, 0, "1.1", &[], &[])]));
+    let now = tree(None).await;
+    assert_eq!((&now["on"], &now["totalRows"]), (&json!("2019-07-05"), &json!(3)));
+    assert_eq!(now["rows"][1], row(1, 0, "1.1", &old, &support));
+    assert_eq!(tree(Some("2018-12-31")).await["rows"], json!([]), "nothing was there yet");
+    let page = house.ok(OFFICE, query, json!({ "id": world.plan, "skip": 2 })).await;
+    assert_eq!(page["plan"]["taskTree"]["rows"], json!([row(0, 0, "2", &[], &[])]));
+    let changes =
+        "query($id: ID!) { task(id: $id) { assignments { from until leadUnits { name } event { type } } } }";
+    let data = house.ok(OFFICE, changes, json!({ "id": world.task })).await;
+    let told = json!([
+        { "from": "2019-06-15", "until": "2019-07-01", "leadUnits": [{ "name": "市市场监管局" }],
+            "event": { "type": "TaskUnitsAssigned" } },
+        { "from": "2019-07-01", "until": null, "leadUnits": [{ "name": "市市场监督管理局" }],
+            "event": { "type": "TaskUnitsReassigned" } },
+    ]);
+    assert_eq!(data["task"]["assignments"], told);
+});

@@ -27,6 +27,7 @@ use super::{
     plan::Plan,
     region::Region,
     view::{Fold, Life, Visible, Wanted, for_officials, view},
+    workbench::Workbench,
 };
 
 view! {
@@ -133,6 +134,10 @@ impl AssessmentScheme {
     ) -> Result<AssessmentConnection> {
         let own = Condition::all().has("scheme_id", Some(self.life.id));
         assessment::list(ctx, own, r#where, Paging { first, after, last, before }).boxed().await
+    }
+    /// Its workbench: the scoring sheet, what waits for whom, and what was objected to (考核工作台).
+    async fn workbench(&self, ctx: &Context<'_>) -> Result<Workbench> {
+        Workbench::of(ctx, self).boxed().await
     }
     /// Units that were scored, best first (排名). Equal totals share a rank and the next one is passed over; units with a
     /// veto stand behind all others. At most 1,000 units.

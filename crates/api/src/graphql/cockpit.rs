@@ -7,15 +7,21 @@ use zhixing_domain::{
     programme::{plan::Phase, task::TaskStatus},
 };
 
+use zhixing_event_store::Row;
+
 use super::{
     connection::{By, Holds, Narrow, Paging, page},
     context::Ask,
+    due_item::DueItem,
     error,
     event::Position,
     found::Found,
     indicator::Indicator,
+    local_plan::LocalPlan,
     plan::Plan,
     projection,
+    report::Report,
+    supervision_item::SupervisionItem,
     task::Task,
 };
 use crate::projections::plan_progress::{self, TaskCount};
@@ -38,6 +44,24 @@ pub struct LightCount {
     pub count: usize,
 }
 
+/// How many objects of a kind stand somewhere.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct StatusCount {
+    /// Where, in the words of the kind's lifecycle.
+    pub status: String,
+    /// How many.
+    pub count: i64,
+}
+
+/// How many objects of a kind are overdue.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct OverdueCount {
+    /// Of what kind.
+    pub kind: Kind,
+    /// How many.
+    pub count: i64,
+}
+
 /// How a plan is doing today.
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Cockpit {
@@ -57,6 +81,14 @@ pub struct Cockpit {
     pub indicators_by_light: Vec<LightCount>,
     /// The next ten open tasks to fall due.
     pub next_deadlines: Vec<Found<Task>>,
+    /// Reports by where they stand; for officials, null to others.
+    pub reports_by_status: Option<Vec<StatusCount>>,
+    /// Local plans by where they stand; for officials, null to others.
+    pub local_plans_by_status: Option<Vec<StatusCount>>,
+    /// Supervision items by where they stand; for officials, null to others.
+    pub supervision_items_by_status: Option<Vec<StatusCount>>,
+    /// What is overdue, by kind; for officials, null to others. Query `dueItems` lists it.
+    pub overdue_by_kind: Option<Vec<OverdueCount>>,
 }
 
 /// Most indicators of one plan that are counted; an import takes no more.
@@ -64,6 +96,31 @@ const MOST_INDICATORS: u64 = 5_000;
 const NEXT: i32 = 10;
 /// More than a task has states.
 const MOST_STATES: u64 = 100;
+
+/// How many rows of the plan stand where, in the order of the words; nothing for those who may not see them.
+async fn tally<R: Row>(ctx: &Context<'_>, plan: &Plan) -> Result<Option<Vec<StatusCount>>> {
+    if !ctx.viewer().is_official() {
+        return Ok(None);
+    }
+    let of_plan = Condition::all().has("plan_id", Some(plan.life.id));
+    let mut counts = ctx.store().pool().tally::<R>("status", of_plan).await.map_err(error::fault)?;
+    counts.sort();
+    Ok(Some(counts.into_iter().map(|(status, count)| StatusCount { status, count }).collect()))
+}
+
+async fn overdue_by_kind(ctx: &Context<'_>, plan: &Plan, today: Date) -> Result<Option<Vec<OverdueCount>>> {
+    if !ctx.viewer().is_official() {
+        return Ok(None);
+    }
+    let overdue =
+        Condition::all().has("plan_id", Some(plan.life.id)).add(Expr::col("due_on").lt(Expr::value(today)));
+    let counts = ctx.store().pool().tally::<DueItem>("kind", overdue).await.map_err(error::fault)?;
+    let of = |kind: &Kind| {
+        let (_, count) = counts.iter().find(|(word, _)| word == kind.as_str())?;
+        Some(OverdueCount { kind: *kind, count: *count })
+    };
+    Ok(Some(Kind::ALL.iter().filter_map(of).collect()))
+}
 
 impl Cockpit {
     /// The cockpit of this plan.
@@ -109,6 +166,10 @@ impl Cockpit {
             overdue_tasks,
             indicators_by_light: Light::ALL.iter().map(shown).collect(),
             next_deadlines: next.rows,
+            reports_by_status: tally::<Report>(ctx, plan).await?,
+            local_plans_by_status: tally::<LocalPlan>(ctx, plan).await?,
+            supervision_items_by_status: tally::<SupervisionItem>(ctx, plan).await?,
+            overdue_by_kind: overdue_by_kind(ctx, plan, today).await?,
         })
     }
 }

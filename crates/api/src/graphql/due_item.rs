@@ -30,13 +30,14 @@ use super::{
 
 /// Something open that has a due date.
 #[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+#[expect(missing_docs, reason = "columns")]
 pub struct DueItem {
-    id: Uuid,
-    kind: Kind,
-    region_code: RegionCode,
-    plan_id: Key<plan::Plan>,
-    title: String,
-    due_on: Date,
+    pub id: Uuid,
+    pub kind: Kind,
+    pub region_code: RegionCode,
+    pub plan_id: Key<plan::Plan>,
+    pub title: String,
+    pub due_on: Date,
 }
 
 impl Row for DueItem {
@@ -114,8 +115,26 @@ pub struct DueItemWhere {
     pub is_overdue: Option<bool>,
 }
 
+impl DueItemWhere {
+    /// The condition, as of this day.
+    ///
+    /// # Errors
+    /// When a list is too long.
+    pub fn filter(self, today: Date) -> Result<Condition> {
+        let overdue = Expr::col("due_on").lt(Expr::value(today));
+        let overdue = self.is_overdue.map(|yes| if yes { overdue } else { overdue.not() });
+        Ok(Condition::all()
+            .one_of("kind", self.kind)?
+            .has("plan_id", self.plan)
+            .in_region(self.region)
+            .names(self.unit.map(Id::uuid), DOERS)
+            .in_range("due_on", self.due)
+            .add_option(overdue))
+    }
+}
+
 /// As what those who have something to do are named.
-const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER, FILER, SUPERVISED];
+pub const DOERS: &[&str] = &[LEAD, SUPPORT, REPORTER, FILER, SUPERVISED];
 
 async fn list(
     ctx: &Context<'_>,
@@ -123,15 +142,7 @@ async fn list(
     direction: OrderDirection,
     paging: Paging,
 ) -> Result<DueItemConnection> {
-    let overdue = Expr::col("due_on").lt(Expr::value(today(ctx)));
-    let overdue = wanted.is_overdue.map(|yes| if yes { overdue } else { overdue.not() });
-    let filter = Condition::all()
-        .one_of("kind", wanted.kind)?
-        .has("plan_id", wanted.plan)
-        .in_region(wanted.region)
-        .names(wanted.unit.map(Id::uuid), DOERS)
-        .in_range("due_on", wanted.due)
-        .add_option(overdue);
+    let filter = wanted.filter(today(ctx))?;
     let by = By::column("due_on", Holds::Date).directed(direction);
     Ok(DueItemConnection(page(ctx, filter, by, paging).await?))
 }

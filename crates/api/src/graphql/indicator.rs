@@ -27,6 +27,7 @@ use super::{
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     counted::Counted,
+    indicator_series::{self, IndicatorSeries},
     plan::{Plan, of_visible_plans},
     region::Region,
     task::Task,
@@ -85,13 +86,17 @@ impl Indicator {
         let points: Vec<Point> = self.points.iter().map(|counted| counted.point).collect();
         attainment::attainment(&self.target, self.measure, &self.unit, self.baseline(), &points)
     }
-    fn baseline(&self) -> Option<&Baseline> {
+    /// The value before the programme began.
+    pub fn baseline(&self) -> Option<&Baseline> {
         self.baseline.as_ref().map(|Json(baseline)| baseline)
+    }
+    /// The first day that counts: of the baseline, or of the plan's period.
+    pub fn counts_from(&self, plan: Option<Date>) -> Option<Date> {
+        self.baseline().and_then(|baseline| baseline.as_of).or(plan)
     }
     /// Its light on this day; `from` is the first day of the plan's period.
     pub fn light_on(&self, from: Option<Date>, today: Date) -> Light {
-        let from = self.baseline().and_then(|baseline| baseline.as_of).or(from);
-        attainment::light(&self.target, self.baseline(), self.attained().as_ref(), from, today)
+        attainment::light(&self.target, self.baseline(), self.attained().as_ref(), self.counts_from(from), today)
     }
 }
 
@@ -191,6 +196,13 @@ pub struct Attainment {
     pub unjudged_because: Option<String>,
 }
 
+impl From<attainment::Attainment> for Attainment {
+    fn from(found: attainment::Attainment) -> Self {
+        let attainment::Attainment { value, as_of, met, unjudged_because } = found;
+        Self { value, as_of, met, unjudged_because: unjudged_because.map(Into::into) }
+    }
+}
+
 /// Where an indicator will stand on the due date if it goes on as it did (趋势预测).
 #[derive(Clone, Debug, SimpleObject)]
 pub struct Forecast {
@@ -231,8 +243,7 @@ impl Indicator {
     }
     /// How far it has come; null without any measurement of its own region.
     async fn attainment(&self) -> Option<Attainment> {
-        let attainment::Attainment { value, as_of, met, unjudged_because } = self.attained()?;
-        Some(Attainment { value, as_of, met, unjudged_because: unjudged_because.map(Into::into) })
+        self.attained().map(Into::into)
     }
     /// Where it will stand on the due date if it goes on as it did (趋势预测); null when there is nothing to go by: too few
     /// values, the due date measured already, or a target of every year.
@@ -249,6 +260,16 @@ impl Indicator {
         let plan = ctx.load::<Plan>(self.plan_id.0).await?;
         let today = Date::of(ctx.store().clock().now());
         Ok(self.light_on(plan.and_then(|plan| plan.period_start), today))
+    }
+    /// Its measured values region by region, each beside the target (指标曲线): its own region first, then those inside it,
+    /// by code. At most 5,000 values; narrow them by `region` when there are more.
+    async fn series(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Only this region and all inside it.")] region: Option<RegionCode>,
+        #[graphql(default = true, desc = "Also the regions inside the indicator's own.")] parts: bool,
+    ) -> Result<Vec<IndicatorSeries>> {
+        indicator_series::of(ctx, self, region, parts).boxed().await
     }
     /// Its measured values, by end of period.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

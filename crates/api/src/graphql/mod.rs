@@ -11,6 +11,7 @@ pub mod error;
 pub mod event;
 pub mod figures;
 pub mod found;
+pub mod indicator_series;
 pub mod league_table;
 pub mod loader;
 pub mod node;
@@ -19,8 +20,10 @@ pub mod region;
 pub mod report_draft;
 pub mod reporting;
 pub mod task_transfer;
+pub mod task_tree;
 pub mod time;
 pub mod view;
+pub mod workbench;
 
 use std::sync::Arc;
 

@@ -27,6 +27,7 @@ use super::{
     local_plan::{self, LocalPlanConnection, LocalPlanOrder, LocalPlanWhere},
     region::Region,
     task::{self, TaskConnection, TaskOrder, TaskWhere},
+    task_tree::TaskTree,
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, view},
 };
@@ -220,6 +221,17 @@ impl Plan {
         #[graphql(default, desc = "Rows behind the first so many.")] skip: i32,
     ) -> Result<TaskTable> {
         TaskTable::of(ctx, self, first, skip).boxed().await
+    }
+    /// Its tasks as a tree, each as it was at the end of a day, with the units that answered for it then (任务树). A plan of
+    /// more than 20,000 tasks has none.
+    async fn task_tree(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The day; today when left out.")] on: Option<Date>,
+        #[graphql(default = 50, desc = "At most so many rows, 1 to 100.")] first: i32,
+        #[graphql(default, desc = "Rows behind the first so many.")] skip: i32,
+    ) -> Result<TaskTree> {
+        TaskTree::of(ctx, self, on, first, skip).boxed().await
     }
     /// How the plan is doing today.
     async fn cockpit(

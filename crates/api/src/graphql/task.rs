@@ -31,6 +31,7 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     supervision_item::{self, SupervisionItemConnection, SupervisionItemOrder, SupervisionItemWhere},
+    task_tree::{self, TaskAssignment},
     time::Deadline,
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, view},
@@ -350,6 +351,10 @@ impl Task {
             Some(id) => ctx.load(id.0).await,
             None => Ok(None),
         }
+    }
+    /// Who answered for it when, first to last (责任沿革). A task of more than 2,000 events tells those of the first 2,000.
+    async fn assignments(&self, ctx: &Context<'_>) -> Result<Vec<TaskAssignment>> {
+        task_tree::assignments_of(ctx, self.life.id, self.life.version).boxed().await
     }
     /// Units that lead (牵头单位); with JOINT assignment, the units responsible side by side.
     async fn lead_units(&self, ctx: &Context<'_>) -> Result<All<Unit>> {

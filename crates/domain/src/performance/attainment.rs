@@ -277,6 +277,42 @@ pub fn forecast(
     Some(Forecast { value, met: meets(target, unit, baseline.and_then(|baseline| baseline.value), value) })
 }
 
+/// A point of the target line (目标线).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LinePoint {
+    /// The day.
+    pub on: Date,
+    /// The value that is to be reached by then.
+    pub value: Amount,
+}
+
+/// Where the value should lie from `from` on until the target is due (目标线): its two ends.
+///
+/// A ceiling, and a target of every year, holds all the time; anything else rises from the baseline, or from nothing, to
+/// the target. `None` when there is no first day, or an increase has no baseline that it could be added to.
+pub fn target_line(
+    target: &Target,
+    unit: &str,
+    baseline: Option<&Baseline>,
+    from: Option<Date>,
+) -> Option<[LinePoint; 2]> {
+    let from = from.filter(|from| *from <= target.due_on)?;
+    let base = baseline.and_then(|baseline| baseline.value).map(Amount::decimal);
+    let goal = target.value.decimal();
+    let goal = match target.comparator {
+        Comparator::IncreaseBy if unit.trim() == "%" => {
+            let base = base.filter(|base| *base > Decimal::ZERO)?;
+            base.checked_add(base.checked_mul(goal)?.checked_div(Decimal::ONE_HUNDRED)?)?
+        }
+        Comparator::IncreaseBy => base?.checked_add(goal)?,
+        _ => goal,
+    };
+    let always = target.comparator.is_ceiling() || target.recurrence.is_some();
+    let first = if always { goal } else { base.unwrap_or_default() };
+    let point = |on, value: Decimal| LinePoint { on, value: value.into() };
+    Some([point(from, first), point(target.due_on, goal)])
+}
+
 fn keeps_pace(
     target: &Target,
     baseline: Option<&Baseline>,
@@ -317,6 +353,29 @@ mod tests {
             due_on: Date::new(2020, 12, 31).unwrap(),
         }
     }
+    #[test]
+    fn the_target_line_rises_from_the_base_or_lies_flat() {
+        let from = Date::new(2017, 12, 31);
+        let base = |value: &str| Baseline { value: value.parse().ok(), as_of: from, note: None };
+        let ends = |target: &Target, unit: &str, baseline: Option<&Baseline>| {
+            let line = target_line(target, unit, baseline, from)?;
+            assert_eq!((Some(line[0].on), line[1].on), (from, target.due_on));
+            Some(line.map(|point| point.value.to_string()))
+        };
+        let line = |first: &str, last: &str| Some([first.to_owned(), last.to_owned()]);
+        assert_eq!(ends(&target(Comparator::AtLeast, "90"), "%", Some(&base("60"))), line("60", "90"));
+        assert_eq!(ends(&target(Comparator::AtLeast, "90"), "个", None), line("0", "90"));
+        assert_eq!(ends(&target(Comparator::AtMost, "4"), "起", Some(&base("9"))), line("4", "4"));
+        let yearly = Target { recurrence: Some(Recurrence::Annual), ..target(Comparator::AtLeast, "90") };
+        assert_eq!(ends(&yearly, "%", Some(&base("60"))), line("90", "90"));
+        assert_eq!(ends(&target(Comparator::IncreaseBy, "20"), "%", Some(&base("50"))), line("50", "60"));
+        assert_eq!(ends(&target(Comparator::IncreaseBy, "20"), "个", Some(&base("50"))), line("50", "70"));
+        // An increase of what nobody knows has no line, nor has a target without a first day.
+        assert_eq!(ends(&target(Comparator::IncreaseBy, "20"), "%", None), None);
+        assert_eq!(target_line(&target(Comparator::AtLeast, "1"), "个", None, None), None);
+        assert_eq!(target_line(&target(Comparator::AtLeast, "1"), "个", None, Date::new(2021, 1, 1)), None);
+    }
+
     fn points(values: &[(&str, &str)]) -> Vec<Point> {
         let point = |(period, value): &(&str, &str)| Point {
             period: period.parse().unwrap(),
