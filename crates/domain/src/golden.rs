@@ -21,7 +21,7 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*, supervision_item::*,
+        scoring::*, supervision_item::*, survey::*,
     },
     policy::AuthenticationMethod,
     programme::{data_import::*, local_plan::*, plan::*, task::*},
@@ -102,6 +102,9 @@ golden! {
         Opened, SelfAssessed, Scored, Reviewed, ResultAnnounced, Objected, ObjectionDecided, Appealed, AppealDecided,
         Finalised, ResultApplied
     } by assessment_events in assessments_stay_readable;
+    Survey: SurveyEvent {
+        Planned, Fielded, ResultRecorded, ResultCorrected, ResultReturned, ResultAccepted, Published, Withdrawn, Cancelled
+    } by survey_events in surveys_stay_readable;
 }
 
 /// An event as the log has it.
@@ -262,6 +265,9 @@ fn words_stay_readable() {
         ReportingDutyStatus,
         ScoreSource,
         SupervisionStatus,
+        SurveyKind,
+        SurveyMethod,
+        SurveyStatus,
         TargetBasis,
         TaskKind,
         TaskStatus,

@@ -19,6 +19,7 @@ mod scheduler;
 mod schema;
 mod supervision;
 mod surface;
+mod surveys;
 mod tables;
 mod task_life;
 mod task_tables;

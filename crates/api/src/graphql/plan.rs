@@ -26,6 +26,7 @@ use super::{
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
     local_plan::{self, LocalPlanConnection, LocalPlanOrder, LocalPlanWhere},
     region::Region,
+    survey::{self, SurveyConnection, SurveyOrder, SurveyWhere},
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, view},
@@ -280,6 +281,23 @@ impl Plan {
     ) -> Result<LocalPlanConnection> {
         let own = Condition::all().has("plan_id", Some(self.life.id));
         local_plan::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
+    }
+    /// Surveys that serve it, by period unless ordered otherwise (满意度调查).
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn surveys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
+        r#where: Option<SurveyWhere>,
+        #[graphql(desc = "In which order.")]
+        order_by: Option<SurveyOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<SurveyConnection> {
+        let own = Condition::all().has("plan_id", Some(self.life.id));
+        survey::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 

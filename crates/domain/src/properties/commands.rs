@@ -11,7 +11,7 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*, supervision_item::*,
+        scoring::*, supervision_item::*, survey::*,
     },
     programme::{data_import::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, DueSoon, TimeUnit},
@@ -310,6 +310,21 @@ pub(super) fn indicator_commands() -> BoxedStrategy<IndicatorCommand> {
                 RecordMeasurement { id, period, region_code, value, evidence, note }.into()
             }
         ),
+        4 => ((ids(), ids(), any::<i64>()), option::weighted(0.3, ids()), periods(), regions(), amounts(), maybe(texts()))
+            .prop_map(|((id, survey_id, survey_version), names, period, region_code, score, note)| {
+                RecordSurveyMeasurement {
+                    id,
+                    survey_id,
+                    survey_version,
+                    title: "游客满意度测评".into(),
+                    names,
+                    period,
+                    region_code,
+                    score,
+                    note,
+                }
+                .into()
+            }),
         4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), texts()).prop_map(
             |(id, number, value, reason)| CorrectMeasurement { id, number, value, reason }.into()
         ),
@@ -594,6 +609,80 @@ pub(super) fn local_plan_commands() -> BoxedStrategy<LocalPlanCommand> {
         1 => (ids(), texts()).prop_map(|(id, reason)| WaiveLocalPlan { id, reason }.into()),
         2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceLocalPlanOverdue { id, due_on }.into()),
         2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceLocalPlanDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+/// Mostly such as adds up; now and then any numbers.
+fn survey_results() -> BoxedStrategy<SurveyResult> {
+    let counts = prop_oneof![
+        9 => Just((500, 400, 300)),
+        1 => (any::<i32>(), any::<i32>(), any::<i32>()),
+    ];
+    let group = (texts(), prop_oneof![9 => 1..100, 1 => any::<i32>()], amounts());
+    let group = group.prop_map(|(name, sample_size, score)| SurveyGroup { name, sample_size, score });
+    let spread = || option::weighted(0.1, amounts());
+    let margin = prop_oneof![
+        9 => Just((None, None)),
+        9 => Just((Some(Amount::from(1)), Some(Amount::from(95)))),
+        1 => (maybe(amounts()), maybe(amounts())),
+    ];
+    let groups = prop_oneof![40 => vec(group.clone(), 0..3), 1 => vec(group, 101)];
+    (counts, amounts(), spread(), margin, groups, option::weighted(0.3, texts()))
+        .prop_map(|(counts, score, standard_deviation, margin, groups, shortfall_reason)| {
+            let ((asked, responses, sample_size), (margin_of_error, confidence_level)) = (counts, margin);
+            SurveyResult {
+                asked,
+                responses,
+                sample_size,
+                score,
+                standard_deviation,
+                margin_of_error,
+                confidence_level,
+                groups,
+                shortfall_reason,
+            }
+        })
+        .boxed()
+}
+
+pub(super) fn survey_commands() -> BoxedStrategy<SurveyCommand> {
+    let words = (select(SurveyKind::ALL), texts(), texts(), texts(), select(SurveyMethod::ALL));
+    let scale = (amounts(), amounts()).prop_map(|(lowest, highest)| AnswerScale { lowest, highest });
+    let sample = prop_oneof![4 => select(vec![200, 600]), 1 => any::<i32>()];
+    let rest =
+        (maybe(regions()), periods(), sample, option::weighted(0.1, scale), option::weighted(0.2, ids()));
+    prop_oneof![
+        6 => ((ids(), ids()), words, rest).prop_map(|((plan_id, unit_id), words, rest)| {
+            let (kind, title, question, population, method) = words;
+            let (region_code, period, planned_sample_size, scale, indicator_id) = rest;
+            PlanSurvey {
+                plan_id,
+                kind,
+                title,
+                question,
+                population,
+                unit_id,
+                method,
+                region_code,
+                period,
+                planned_sample_size,
+                scale,
+                indicator_id,
+            }
+            .into()
+        }),
+        4 => (ids(), dates(), dates()).prop_map(|(id, from, to)| FieldSurvey { id, from, to }.into()),
+        8 => (ids(), survey_results(), evidence())
+            .prop_map(|(id, result, evidence)| RecordSurveyResult { id, result, evidence }.into()),
+        6 => (ids(), survey_results(), evidence(), texts()).prop_map(|(id, result, evidence, reason)| {
+            CorrectSurveyResult { id, result, evidence, reason }.into()
+        }),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnSurveyResult { id, reason }.into()),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptSurveyResult { id, note }.into()),
+        4 => ids().prop_map(|id| PublishSurvey { id }.into()),
+        2 => (ids(), texts()).prop_map(|(id, reason)| WithdrawSurvey { id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| CancelSurvey { id, reason }.into()),
     ]
     .boxed()
 }
