@@ -24,7 +24,7 @@ use crate::{
         scoring::*, supervision_item::*, survey::*,
     },
     policy::AuthenticationMethod,
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::TimeUnit,
 };
 
@@ -105,6 +105,9 @@ golden! {
     Survey: SurveyEvent {
         Planned, Fielded, ResultRecorded, ResultCorrected, ResultReturned, ResultAccepted, Published, Withdrawn, Cancelled
     } by survey_events in surveys_stay_readable;
+    LeadingGroup: LeadingGroupEvent {
+        Established, OfficeDesignated, MemberAppointed, MemberReleased, Renamed, Dissolved
+    } by leading_group_events in leading_groups_stay_readable;
 }
 
 /// An event as the log has it.
@@ -257,6 +260,8 @@ fn words_stay_readable() {
         ImportFormat,
         IndicatorStatus,
         Kind,
+        LeadingGroupPost,
+        LeadingGroupStatus,
         LocalPlanStatus,
         Measure,
         PlanStatus,

@@ -23,7 +23,7 @@ use crate::{
         survey::*,
     },
     policy::{self, AuthenticationMethod, By},
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
 };
 
 mod commands;
@@ -72,6 +72,7 @@ tried! {
     AssessmentScheme by assessment_scheme_commands in assessment_schemes_keep_the_rules;
     Assessment by assessment_commands in assessments_keep_the_rules;
     Survey by survey_commands in surveys_keep_the_rules;
+    LeadingGroup by leading_group_commands in leading_groups_keep_the_rules;
 }
 
 /// Lives per kind and round.

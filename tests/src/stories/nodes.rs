@@ -18,6 +18,9 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
         "population": "规模以上工业企业", "unitId": world.lead, "method": "ONLINE", "period": "2019",
         "plannedSampleSize": 100 });
     let survey = text(&house.done(OFFICE, "planSurvey", survey).await["id"]);
+    let group =
+        json!({ "name": "质量强市工作领导小组", "regionCode": "440800", "establishedOn": "2019-01-02" });
+    let group = text(&house.done(OFFICE, "establishLeadingGroup", group).await["id"]);
     let query = r#"{ dataImports { nodes { id } } region(code: "440800") { id } }"#;
     let data = house.ok(OFFICE, query, json!({})).await;
     vec![
@@ -27,6 +30,7 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
         ("Indicator", indicator),
         ("SupervisionItem", item),
         ("Survey", survey),
+        ("LeadingGroup", group),
         ("DataImport", text(&data["dataImports"]["nodes"][0]["id"])),
         ("Region", text(&data["region"]["id"])),
     ]

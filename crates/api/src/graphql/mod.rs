@@ -53,7 +53,7 @@ macro_rules! kinds {
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
     report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
-    assessment::Assessment, survey::Survey
+    assessment::Assessment, survey::Survey, leading_group::LeadingGroup
 }
 
 /// The executable schema.

@@ -4,9 +4,9 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
     assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
-    error, found::Found, indicator::Indicator, local_plan::LocalPlan, plan::Plan, region::Region,
-    report::Report, reporting_duty::ReportingDuty, supervision_item::SupervisionItem, survey::Survey,
-    task::Task, unit::Unit,
+    error, found::Found, indicator::Indicator, leading_group::LeadingGroup, local_plan::LocalPlan,
+    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty,
+    supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -37,6 +37,8 @@ pub enum Node {
     LocalPlan(LocalPlan),
     /// A survey.
     Survey(Survey),
+    /// A leading group.
+    LeadingGroup(LeadingGroup),
     /// A region.
     Region(Region),
 }
@@ -64,6 +66,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
             ctx.load::<SupervisionItem>(Id::new(id.uuid)).await?.map(own).map(Node::SupervisionItem)
         }
         Kind::Survey => ctx.load::<Survey>(Id::new(id.uuid)).await?.map(own).map(Node::Survey),
+        Kind::LeadingGroup => {
+            ctx.load::<LeadingGroup>(Id::new(id.uuid)).await?.map(own).map(Node::LeadingGroup)
+        }
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }

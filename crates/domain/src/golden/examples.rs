@@ -9,7 +9,7 @@ use crate::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*, survey::*,
     },
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, CalendarVersion, DueSoon, TimeUnit},
 };
 
@@ -674,5 +674,39 @@ pub(super) fn survey_events() -> Vec<SurveyEvent> {
         SurveyEvent::Published,
         SurveyEvent::Withdrawn { reason: "抽样有误".into() },
         SurveyEvent::Cancelled { reason: "经费不足".into() },
+    ]
+}
+
+pub(super) fn leading_group_events() -> Vec<LeadingGroupEvent> {
+    let established = |plan_id, document| LeadingGroupEvent::Established {
+        name: "推进质量振兴工作领导小组".into(),
+        region_code: "620000".parse().unwrap(),
+        plan_id,
+        document,
+        established_on: date("2011-03-18"),
+    };
+    let appointed = |unit_id, person, post| LeadingGroupEvent::MemberAppointed {
+        number: 1,
+        unit_id,
+        person,
+        post,
+        from: date("2011-04-01"),
+    };
+    vec![
+        established(Some(id(1)), Some("甘政办发〔2011〕58号".into())),
+        established(None, None),
+        LeadingGroupEvent::OfficeDesignated { unit_id: id(2), from: date("2011-03-18") },
+        appointed(Some(id(2)), Some("张某".into()), LeadingGroupPost::OfficeDirector),
+        appointed(Some(id(3)), None, LeadingGroupPost::Member),
+        appointed(None, Some("李某".into()), LeadingGroupPost::Head),
+        LeadingGroupEvent::MemberReleased {
+            number: 1, until: date("2013-03-31"), reason: "工作调动".into()
+        },
+        LeadingGroupEvent::Renamed {
+            name: "质量强省工作领导小组".into(),
+            former_name: "推进质量振兴工作领导小组".into(),
+            reason: "更名".into(),
+        },
+        LeadingGroupEvent::Dissolved { until: date("2015-12-31"), reason: "方案到期".into() },
     ]
 }

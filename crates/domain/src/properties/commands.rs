@@ -13,7 +13,7 @@ use crate::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*, survey::*,
     },
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, DueSoon, TimeUnit},
 };
 
@@ -683,6 +683,32 @@ pub(super) fn survey_commands() -> BoxedStrategy<SurveyCommand> {
         4 => ids().prop_map(|id| PublishSurvey { id }.into()),
         2 => (ids(), texts()).prop_map(|(id, reason)| WithdrawSurvey { id, reason }.into()),
         1 => (ids(), texts()).prop_map(|(id, reason)| CancelSurvey { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn leading_group_commands() -> BoxedStrategy<LeadingGroupCommand> {
+    // Mostly days behind which many others lie, whenever it is.
+    let long_ago = prop_oneof![4 => Just(Date::new(1969, 1, 1).unwrap()), 1 => dates()];
+    let people = prop_oneof![4 => select(vec!["甲", "乙"]).prop_map(Into::into), 1 => texts()];
+    let establish = (texts(), regions(), option::weighted(0.2, ids()), maybe(texts()), long_ago.clone());
+    let member = (option::weighted(0.5, ids()), option::weighted(0.8, people), select(LeadingGroupPost::ALL));
+    prop_oneof![
+        6 => establish.prop_map(|(name, region_code, plan_id, document, established_on)| {
+            EstablishLeadingGroup { name, region_code, plan_id, document, established_on }.into()
+        }),
+        4 => (ids(), ids(), dates())
+            .prop_map(|(id, unit_id, from)| DesignateLeadingGroupOffice { id, unit_id, from }.into()),
+        8 => (ids(), member, dates()).prop_map(|(id, (unit_id, person, post), from)| {
+            AppointLeadingGroupMember { id, unit_id, person, post, from }.into()
+        }),
+        8 => (ids(), prop_oneof![4 => 0..4, 1 => any::<i32>()], dates(), texts()).prop_map(
+            |(id, number, until, reason)| ReleaseLeadingGroupMember { id, number, until, reason }.into()
+        ),
+        4 => (ids(), texts(), texts())
+            .prop_map(|(id, name, reason)| RenameLeadingGroup { id, name, reason }.into()),
+        1 => (ids(), long_ago, texts())
+            .prop_map(|(id, until, reason)| DissolveLeadingGroup { id, until, reason }.into()),
     ]
     .boxed()
 }
