@@ -267,6 +267,7 @@ fn words_stay_readable() {
         PlanStatus,
         Recurrence,
         ReportStatus,
+        ReportSubject,
         ReportingDutyStatus,
         ScoreSource,
         SupervisionStatus,

@@ -384,9 +384,9 @@ pub(super) fn reporting_duty_commands() -> BoxedStrategy<ReportingDutyCommand> {
     let first = select(vec!["1969", "1969H2", "1969Q4", "1969-11"]).prop_map(|text| text.parse().unwrap());
     let opened = prop_oneof![4 => first, 1 => periods()];
     prop_oneof![
-        4 => (ids(), texts(), schedule, parties.clone(), maybe(texts())).prop_map(
-            |(plan_id, what, schedule, parties, note)| {
-                EstablishReportingDuty { plan_id, what, schedule, parties, note }.into()
+        4 => (ids(), texts(), select(ReportSubject::ALL), schedule, parties.clone(), maybe(texts())).prop_map(
+            |(plan_id, what, asks_for, schedule, parties, note)| {
+                EstablishReportingDuty { plan_id, what, asks_for, schedule, parties, note }.into()
             }
         ),
         4 => (ids(), parties, texts())
@@ -398,10 +398,10 @@ pub(super) fn reporting_duty_commands() -> BoxedStrategy<ReportingDutyCommand> {
 }
 
 pub(super) fn report_commands() -> BoxedStrategy<ReportCommand> {
-    let open = (ids(), ids(), ids(), ids(), texts(), periods(), due_dates());
+    let open = (ids(), ids(), ids(), ids(), texts(), select(ReportSubject::ALL), periods(), due_dates());
     prop_oneof![
-        4 => open.prop_map(|(duty_id, plan_id, reporter_id, addressee_id, what, period, due_on)| {
-            OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, period, due_on }.into()
+        4 => open.prop_map(|(duty_id, plan_id, reporter_id, addressee_id, what, asks_for, period, due_on)| {
+            OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, asks_for, period, due_on }.into()
         }),
         4 => (ids(), texts(), evidence())
             .prop_map(|(id, summary, evidence)| SubmitReport { id, summary, evidence }.into()),
