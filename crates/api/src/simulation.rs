@@ -218,8 +218,15 @@ impl Simulation<'_> {
         let reporter = Cast::officer(report.reporter_id());
         let addressee = Cast::officer(report.addressee_id());
         let percent = 88 + self.dice.below(12);
-        let summary =
-            format!("{} {}：监督抽查合格率{percent}%，未发生重大质量安全事故。", report.period, report.what);
+        let summary = match report.asks_for.planned_year(report.period) {
+            Some(year) => format!("{year}年度质量振兴工作计划：监督抽查合格率力争达到{percent}%。"),
+            None => {
+                format!(
+                    "{} {}：监督抽查合格率{percent}%，未发生重大质量安全事故。",
+                    report.period, report.what
+                )
+            }
+        };
         let submit = || SubmitReport { id, summary: summary.clone(), evidence: Vec::new() };
         self.will(day, Deed { viewer: reporter.clone(), command: submit().into(), first: true });
         let mut answered = day.plus(1 + self.dice.days(4));

@@ -21,10 +21,10 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*, supervision_item::*,
+        scoring::*, supervision_item::*, survey::*,
     },
     policy::AuthenticationMethod,
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::TimeUnit,
 };
 
@@ -102,6 +102,12 @@ golden! {
         Opened, SelfAssessed, Scored, Reviewed, ResultAnnounced, Objected, ObjectionDecided, Appealed, AppealDecided,
         Finalised, ResultApplied
     } by assessment_events in assessments_stay_readable;
+    Survey: SurveyEvent {
+        Planned, Fielded, ResultRecorded, ResultCorrected, ResultReturned, ResultAccepted, Published, Withdrawn, Cancelled
+    } by survey_events in surveys_stay_readable;
+    LeadingGroup: LeadingGroupEvent {
+        Established, OfficeDesignated, MemberAppointed, MemberReleased, Renamed, Dissolved
+    } by leading_group_events in leading_groups_stay_readable;
 }
 
 /// An event as the log has it.
@@ -254,14 +260,20 @@ fn words_stay_readable() {
         ImportFormat,
         IndicatorStatus,
         Kind,
+        LeadingGroupPost,
+        LeadingGroupStatus,
         LocalPlanStatus,
         Measure,
         PlanStatus,
         Recurrence,
         ReportStatus,
+        ReportSubject,
         ReportingDutyStatus,
         ScoreSource,
         SupervisionStatus,
+        SurveyKind,
+        SurveyMethod,
+        SurveyStatus,
         TargetBasis,
         TaskKind,
         TaskStatus,

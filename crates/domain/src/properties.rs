@@ -20,9 +20,10 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, indicator::*, report::*, reporting_duty::*, supervision_item::*,
+        survey::*,
     },
     policy::{self, AuthenticationMethod, By},
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
 };
 
 mod commands;
@@ -70,6 +71,8 @@ tried! {
     LocalPlan by local_plan_commands in local_plans_keep_the_rules;
     AssessmentScheme by assessment_scheme_commands in assessment_schemes_keep_the_rules;
     Assessment by assessment_commands in assessments_keep_the_rules;
+    Survey by survey_commands in surveys_keep_the_rules;
+    LeadingGroup by leading_group_commands in leading_groups_keep_the_rules;
 }
 
 /// Lives per kind and round.

@@ -44,6 +44,8 @@ aggregates! {
     9 LocalPlan = "LOCAL_PLAN", "具体方案" in programme::local_plan;
     10 AssessmentScheme = "ASSESSMENT_SCHEME", "考核办法" in performance::assessment_scheme;
     11 Assessment = "ASSESSMENT", "考核" in performance::assessment;
+    12 Survey = "SURVEY", "满意度调查" in performance::survey;
+    13 LeadingGroup = "LEADING_GROUP", "领导小组" in programme::leading_group;
 }
 
 use crate::{

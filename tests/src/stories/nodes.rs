@@ -14,6 +14,13 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
     let item = json!({ "planId": world.plan, "number": "督1号", "title": "进展迟缓", "unitIds": [world.lead],
         "demand": "说明原因", "answerDueOn": "2019-12-31" });
     let item = text(&house.done(OFFICE, "openSupervisionItem", item).await["id"]);
+    let survey = json!({ "planId": world.plan, "kind": "STATUS", "title": "企业质量状况调查", "question": "是否建立质量管理体系？",
+        "population": "规模以上工业企业", "unitId": world.lead, "method": "ONLINE", "period": "2019",
+        "plannedSampleSize": 100 });
+    let survey = text(&house.done(OFFICE, "planSurvey", survey).await["id"]);
+    let group =
+        json!({ "name": "质量强市工作领导小组", "regionCode": "440800", "establishedOn": "2019-01-02" });
+    let group = text(&house.done(OFFICE, "establishLeadingGroup", group).await["id"]);
     let query = r#"{ dataImports { nodes { id } } region(code: "440800") { id } }"#;
     let data = house.ok(OFFICE, query, json!({})).await;
     vec![
@@ -22,6 +29,8 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
         ("Task", world.task),
         ("Indicator", indicator),
         ("SupervisionItem", item),
+        ("Survey", survey),
+        ("LeadingGroup", group),
         ("DataImport", text(&data["dataImports"]["nodes"][0]["id"])),
         ("Region", text(&data["region"]["id"])),
     ]

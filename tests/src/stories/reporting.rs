@@ -314,3 +314,31 @@ story!(reports_are_not_shown_to_the_public, |house| {
         (&json!(0), &json!(0))
     );
 });
+
+story!(a_yearly_work_plan_plans_for_the_year_after, |house| {
+    let reporting = Reporting::new(house).await;
+    let yearly = json!({ "cadence": "ANNUAL", "dueDays": 0, "openDays": 30, "holdsFrom": "2019-01-02", "holdsUntil": "2020-12-31" });
+    let input = json!({
+        "planId": reporting.world.plan, "what": "下一年度质量工作计划", "asksFor": "WORK_PLAN", "schedule": yearly,
+        "parties": [{ "reporterId": reporting.city, "addresseeId": reporting.government }],
+    });
+    house.done(OFFICE, "establishReportingDuty", input).await;
+    assert_eq!(reporting.opened_on(house, "2019-12-01").await, 5);
+    let query = "query($asksFor: [ReportSubject!]) {
+        reportingDuties(where: { asksFor: $asksFor }) { nodes { what asksFor } }
+        reports(where: { asksFor: $asksFor }) { totalCount nodes { asksFor period plannedYear dueOn } } }";
+    let data = house.ok(OFFICE, query, json!({ "asksFor": ["WORK_PLAN"] })).await;
+    let duty = json!([{ "what": "下一年度质量工作计划", "asksFor": "WORK_PLAN" }]);
+    assert_eq!(data["reportingDuties"]["nodes"], duty);
+    let plan =
+        json!([{ "asksFor": "WORK_PLAN", "period": "2019", "plannedYear": 2020, "dueOn": "2019-12-31" }]);
+    assert_eq!(data["reports"]["nodes"], plan);
+    // A duty that does not say what it asks for asks for something else, and its reports plan for no year.
+    let data = house.ok(OFFICE, query, json!({ "asksFor": ["OTHER"] })).await;
+    assert_eq!(
+        (&data["reports"]["totalCount"], &data["reports"]["nodes"][0]["plannedYear"]),
+        (&json!(4), &Value::Null)
+    );
+    let data = house.ok(OFFICE, query, json!({ "asksFor": ["STATISTICS", "FEEDBACK"] })).await;
+    assert_eq!(data["reports"]["totalCount"], 0);
+});

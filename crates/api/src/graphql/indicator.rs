@@ -30,6 +30,7 @@ use super::{
     indicator_series::{self, IndicatorSeries},
     plan::{Plan, of_visible_plans},
     region::Region,
+    survey::{self, SurveyConnection, SurveyOrder, SurveyWhere},
     task::Task,
     unit::Unit,
     view::{Fold, Life, Visible, Wanted, view},
@@ -270,6 +271,23 @@ impl Indicator {
         #[graphql(default = true, desc = "Also the regions inside the indicator's own.")] parts: bool,
     ) -> Result<Vec<IndicatorSeries>> {
         indicator_series::of(ctx, self, region, parts).boxed().await
+    }
+    /// Surveys whose score can be recorded for it, by period unless ordered otherwise (满意度调查).
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn surveys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
+        r#where: Option<SurveyWhere>,
+        #[graphql(desc = "In which order.")]
+        order_by: Option<SurveyOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<SurveyConnection> {
+        let own = Condition::all().has("indicator_id", Some(self.life.id));
+        survey::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
     /// Its measured values, by end of period.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

@@ -44,7 +44,7 @@ macro_rules! kinds {
         #[derive(MergedObject, Default)]
         pub struct Mutation(
             $($module::Mutations,)+ reporting::Mutations, assessing::Mutations, local_plan::BulkMutations,
-            task_transfer::Mutations, projection::Mutations,
+            task_transfer::Mutations, survey::MeasurementMutations, projection::Mutations,
         );
 
         /// Every view, for the store.
@@ -56,7 +56,7 @@ macro_rules! kinds {
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
     report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
-    assessment::Assessment
+    assessment::Assessment, survey::Survey, leading_group::LeadingGroup
 }
 
 /// The executable schema.

@@ -4,8 +4,9 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 
 use super::{
     assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
-    error, found::Found, indicator::Indicator, local_plan::LocalPlan, plan::Plan, region::Region,
-    report::Report, reporting_duty::ReportingDuty, supervision_item::SupervisionItem, task::Task, unit::Unit,
+    error, found::Found, indicator::Indicator, leading_group::LeadingGroup, local_plan::LocalPlan,
+    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty,
+    supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -34,6 +35,10 @@ pub enum Node {
     Assessment(Assessment),
     /// A local plan.
     LocalPlan(LocalPlan),
+    /// A survey.
+    Survey(Survey),
+    /// A leading group.
+    LeadingGroup(LeadingGroup),
     /// A region.
     Region(Region),
 }
@@ -59,6 +64,10 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::Report => ctx.load::<Report>(Id::new(id.uuid)).await?.map(own).map(Node::Report),
         Kind::SupervisionItem => {
             ctx.load::<SupervisionItem>(Id::new(id.uuid)).await?.map(own).map(Node::SupervisionItem)
+        }
+        Kind::Survey => ctx.load::<Survey>(Id::new(id.uuid)).await?.map(own).map(Node::Survey),
+        Kind::LeadingGroup => {
+            ctx.load::<LeadingGroup>(Id::new(id.uuid)).await?.map(own).map(Node::LeadingGroup)
         }
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })

@@ -24,8 +24,10 @@ use super::{
     context::Ask,
     event::Position,
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
+    leading_group::{self, LeadingGroupConnection, LeadingGroupOrder, LeadingGroupWhere},
     local_plan::{self, LocalPlanConnection, LocalPlanOrder, LocalPlanWhere},
     region::Region,
+    survey::{self, SurveyConnection, SurveyOrder, SurveyWhere},
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     task_tree::TaskTree,
     unit::Unit,
@@ -292,6 +294,40 @@ impl Plan {
     ) -> Result<LocalPlanConnection> {
         let own = Condition::all().has("plan_id", Some(self.life.id));
         local_plan::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
+    }
+    /// Surveys that serve it, by period unless ordered otherwise (满意度调查).
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn surveys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
+        r#where: Option<SurveyWhere>,
+        #[graphql(desc = "In which order.")]
+        order_by: Option<SurveyOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<SurveyConnection> {
+        let own = Condition::all().has("plan_id", Some(self.life.id));
+        survey::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
+    }
+    /// Leading groups that were established for it, by region unless ordered otherwise (领导小组).
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]
+    async fn leading_groups(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")]
+        r#where: Option<LeadingGroupWhere>,
+        #[graphql(desc = "In which order.")]
+        order_by: Option<LeadingGroupOrder>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<LeadingGroupConnection> {
+        let own = Condition::all().has("plan_id", Some(self.life.id));
+        leading_group::list(ctx, own, r#where, order_by, Paging { first, after, last, before }).boxed().await
     }
 }
 

@@ -14,7 +14,7 @@ use zhixing_domain::{
             AcceptReport, LockReport, Report as Domain, ReportEvent as Event, ReportStatus, ReturnReport,
             SubmitReport, UnlockReport, WaiveReport,
         },
-        reporting_duty as duty,
+        reporting_duty::{self as duty, ReportSubject},
     },
     programme::{plan, task::Evidence},
     time::DueClock,
@@ -53,6 +53,8 @@ view! {
         addressee_id: Key<unit::Unit>,
         /// What is reported.
         what: String,
+        /// What sort of document it is.
+        asks_for: ReportSubject,
         /// For which period.
         period: Period,
         /// When it is due.
@@ -114,6 +116,7 @@ impl Fold for Report {
             addressee_id,
             region_code,
             what,
+            asks_for,
             period,
             due_on,
         } = event
@@ -131,6 +134,7 @@ impl Fold for Report {
             reporter_id: Key(*reporter_id),
             addressee_id: Key(*addressee_id),
             what: what.clone(),
+            asks_for: *asks_for,
             period: *period,
             due_on: *due_on,
             first_submitted_on: None,
@@ -223,6 +227,10 @@ impl Report {
     async fn region(&self) -> Option<Region> {
         Region::find(self.region_code)
     }
+    /// The year that it plans for, when it is a yearly work plan: the one after its period (年度工作计划所属年度).
+    async fn planned_year(&self) -> Option<i32> {
+        self.asks_for.planned_year(self.period)
+    }
     /// The report itself and what shows it.
     async fn evidence(&self) -> &[Evidence] {
         &self.evidence
@@ -270,6 +278,8 @@ pub struct ReportWhere {
     pub plan: Option<Id<plan::Plan>>,
     /// Owed by this duty.
     pub duty: Option<Id<duty::ReportingDuty>>,
+    /// What sort of document they are.
+    pub asks_for: Option<Vec<ReportSubject>>,
     /// Where they stand.
     pub status: Option<Vec<ReportStatus>>,
     /// Of these periods.
@@ -329,6 +339,7 @@ pub fn admitted(ctx: &Context<'_>, own: Condition, wanted: ReportWhere) -> Resul
     Ok(own
         .has("plan_id", wanted.plan)
         .has("duty_id", wanted.duty)
+        .one_of("asks_for", wanted.asks_for)?
         .one_of("status", wanted.status)?
         .one_of("period", wanted.period)?
         .has("reporter_id", wanted.reporter)

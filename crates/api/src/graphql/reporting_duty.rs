@@ -10,7 +10,7 @@ use zhixing_domain::{
     organisation::unit,
     performance::reporting_duty::{
         ChangeReportingParties, EndReportingDuty, EstablishReportingDuty, ReportingDuty as Domain,
-        ReportingDutyEvent as Event, ReportingDutyStatus, ReportingParty as Pair, ReportingSchedule,
+        ReportSubject, ReportingDutyEvent as Event, ReportingDutyStatus, ReportingParty as Pair, ReportingSchedule,
     },
     programme::plan::{self, Cadence},
 };
@@ -39,6 +39,8 @@ view! {
         plan_id: Key<plan::Plan>,
         /// What is reported.
         what: String,
+        /// What sort of document it is.
+        asks_for: ReportSubject,
         /// How often.
         cadence: Cadence,
         /// Calendar days from the last day of the period to the due date; negative when it is due before.
@@ -86,7 +88,7 @@ impl Fold for ReportingDuty {
     type Of = Domain;
 
     fn born(event: &Event, life: Life<Domain>) -> Option<Self> {
-        let Event::Established { plan_id, region_code, what, schedule, parties, note } = event else {
+        let Event::Established { plan_id, region_code, what, asks_for, schedule, parties, note } = event else {
             return None;
         };
         Some(Self {
@@ -95,6 +97,7 @@ impl Fold for ReportingDuty {
             region_code: *region_code,
             plan_id: Key(*plan_id),
             what: what.clone(),
+            asks_for: *asks_for,
             cadence: schedule.cadence,
             due_days: schedule.due_days,
             open_days: schedule.open_days,
@@ -203,6 +206,8 @@ pub struct ReportingDutyWhere {
     pub plan: Option<Id<plan::Plan>>,
     /// Where they stand.
     pub status: Option<Vec<ReportingDutyStatus>>,
+    /// What sort of document they ask for.
+    pub asks_for: Option<Vec<ReportSubject>>,
     /// How often.
     pub cadence: Option<Vec<Cadence>>,
     /// Under which this unit reports.
@@ -245,6 +250,7 @@ impl Queries {
         let filter = Condition::all()
             .has("plan_id", wanted.plan)
             .one_of("status", wanted.status)?
+            .one_of("asks_for", wanted.asks_for)?
             .one_of("cadence", wanted.cadence)?
             .names(wanted.reporter.map(Id::uuid), &[REPORTER])
             .names(wanted.addressee.map(Id::uuid), &[ADDRESSEE])

@@ -85,6 +85,7 @@ impl Scheduler {
                 reporter_id: pair.reporter_id,
                 addressee_id: pair.addressee_id,
                 what: duty.what.clone(),
+                asks_for: duty.asks_for,
                 period,
                 due_on: duty.schedule().due_on(period),
             };

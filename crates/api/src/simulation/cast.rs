@@ -8,7 +8,7 @@ use zhixing_domain::{
     },
     performance::{
         indicator::Indicator,
-        reporting_duty::{EstablishReportingDuty, ReportingParty, ReportingSchedule},
+        reporting_duty::{EstablishReportingDuty, ReportSubject, ReportingParty, ReportingSchedule},
     },
     programme::plan::{Cadence, Plan},
 };
@@ -77,33 +77,50 @@ impl Cast {
             ["省推进质量振兴工作领导小组办公室", "省推进质量振兴工作领导小组", "省质监局"]
                 .map(|name| named(store, name));
         let (office, group, bureau) = (office.await?, group.await?, bureau.await?);
-        let duty =
-            |what: &str, cadence, parties: Vec<(Party, Party)>| Duty { what: what.into(), cadence, parties };
+        let duty = |what: &str, asks_for, cadence, parties: Vec<(Party, Party)>| {
+            let what = what.into();
+            Duty { what, asks_for, cadence, parties }
+        };
         let duties = [
             duty(
                 "县级质量状况报告（报本级政府）",
+                ReportSubject::StatusAnalysis,
                 Cadence::Quarterly,
                 counties.iter().map(|(county, _)| (county.bureau, county.government)).collect(),
             ),
             duty(
                 "县级质量状况报告（报上一级主管部门）",
+                ReportSubject::StatusAnalysis,
                 Cadence::Quarterly,
                 counties.iter().map(|(county, city)| (county.bureau, city.bureau)).collect(),
             ),
             duty(
                 "市州质量状况报告（报本级政府）",
+                ReportSubject::StatusAnalysis,
                 Cadence::SemiAnnual,
                 cities.iter().map(|city| (city.bureau, city.government)).collect(),
             ),
             duty(
                 "市州质量状况报告（报上一级主管部门）",
+                ReportSubject::StatusAnalysis,
                 Cadence::SemiAnnual,
                 cities.iter().map(|city| (city.bureau, bureau)).collect(),
             ),
-            duty("质量振兴工作统计报告", Cadence::SemiAnnual, vec![(bureau, group)]),
-            duty("全省质量状况综合分析报告", Cadence::Annual, vec![(bureau, group)]),
+            duty(
+                "质量振兴工作统计报告",
+                ReportSubject::Statistics,
+                Cadence::SemiAnnual,
+                vec![(bureau, group)],
+            ),
+            duty(
+                "全省质量状况综合分析报告",
+                ReportSubject::AnnualAnalysis,
+                Cadence::Annual,
+                vec![(bureau, group)],
+            ),
             duty(
                 "下一年度质量振兴工作计划",
+                ReportSubject::WorkPlan,
                 Cadence::Annual,
                 cities.iter().map(|city| (city.government, office)).collect(),
             ),
@@ -123,6 +140,7 @@ impl Cast {
 /// A duty of the plan with the units that have it.
 struct Duty {
     what: String,
+    asks_for: ReportSubject,
     cadence: Cadence,
     parties: Vec<(Party, Party)>,
 }
@@ -142,6 +160,7 @@ impl Duty {
         let establish = EstablishReportingDuty {
             plan_id: plan,
             what: self.what,
+            asks_for: self.asks_for,
             schedule,
             parties: self.parties.into_iter().map(party).collect(),
             note: None,

@@ -7,9 +7,9 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*, supervision_item::*,
+        scoring::*, supervision_item::*, survey::*,
     },
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, CalendarVersion, DueSoon, TimeUnit},
 };
 
@@ -356,6 +356,7 @@ pub(super) fn reporting_duty_events() -> Vec<ReportingDutyEvent> {
         plan_id: id(4),
         region_code: "620000".parse().unwrap(),
         what: "县级质量状况报告".into(),
+        asks_for: ReportSubject::StatusAnalysis,
         schedule,
         parties: parties.clone(),
         note,
@@ -379,6 +380,7 @@ pub(super) fn report_events() -> Vec<ReportEvent> {
             addressee_id: id(4),
             region_code: "620102".parse().unwrap(),
             what: "县级质量状况报告".into(),
+            asks_for: ReportSubject::StatusAnalysis,
             period: "2011Q2".parse().unwrap(),
             due_on: date("2011-07-10"),
         },
@@ -611,5 +613,102 @@ pub(super) fn local_plan_events() -> Vec<LocalPlanEvent> {
         LocalPlanEvent::Waived { reason: "机构撤销".into() },
         LocalPlanEvent::DueSoon(due_soon("LOCAL_PLAN_DUE_SOON")),
         LocalPlanEvent::BecameOverdue { due_on: date("2011-04-30") },
+    ]
+}
+
+pub(super) fn survey_events() -> Vec<SurveyEvent> {
+    let amount = |text: &str| text.parse().unwrap();
+    let evidence =
+        vec![Evidence { title: "测评报告".into(), reference: Some("甘旅调〔2012〕3号".into()) }];
+    let planned = |indicator_id| SurveyEvent::Planned {
+        plan_id: id(1),
+        kind: SurveyKind::Satisfaction,
+        title: "游客满意度测评".into(),
+        question: "您对本次旅游服务是否满意？".into(),
+        population: "旅游业游客".into(),
+        unit_id: id(2),
+        method: SurveyMethod::Interview,
+        region_code: "620000".parse().unwrap(),
+        period: "2012".parse().unwrap(),
+        planned_sample_size: 1_000,
+        scale: AnswerScale { lowest: amount("0"), highest: amount("100") },
+        indicator_id,
+    };
+    let result = SurveyResult {
+        asked: 1_500,
+        responses: 1_200,
+        sample_size: 990,
+        score: amount("85.4"),
+        standard_deviation: Some(amount("11.2")),
+        margin_of_error: Some(amount("0.7")),
+        confidence_level: Some(amount("95")),
+        groups: vec![SurveyGroup { name: "兰州市".into(), sample_size: 400, score: amount("86.1") }],
+        shortfall_reason: Some("淡季游客减少".into()),
+    };
+    let plain = SurveyResult {
+        sample_size: 1_100,
+        standard_deviation: None,
+        margin_of_error: None,
+        confidence_level: None,
+        groups: vec![],
+        shortfall_reason: None,
+        ..result.clone()
+    };
+    vec![
+        planned(Some(id(3))),
+        planned(None),
+        SurveyEvent::Fielded { from: date("2012-09-01"), to: date("2012-09-30") },
+        SurveyEvent::ResultRecorded { number: 1, result: result.clone(), evidence: evidence.clone() },
+        SurveyEvent::ResultRecorded { number: 1, result: plain.clone(), evidence: vec![] },
+        SurveyEvent::ResultCorrected {
+            number: 2, corrects: 1, result, evidence, reason: "重复计入".into()
+        },
+        SurveyEvent::ResultCorrected {
+            number: 2,
+            corrects: 1,
+            result: plain,
+            evidence: vec![],
+            reason: "重复计入".into(),
+        },
+        SurveyEvent::ResultReturned { reason: "缺分组数据".into() },
+        SurveyEvent::ResultAccepted { note: Some("样本合格".into()) },
+        SurveyEvent::ResultAccepted { note: None },
+        SurveyEvent::Published,
+        SurveyEvent::Withdrawn { reason: "抽样有误".into() },
+        SurveyEvent::Cancelled { reason: "经费不足".into() },
+    ]
+}
+
+pub(super) fn leading_group_events() -> Vec<LeadingGroupEvent> {
+    let established = |plan_id, document| LeadingGroupEvent::Established {
+        name: "推进质量振兴工作领导小组".into(),
+        region_code: "620000".parse().unwrap(),
+        plan_id,
+        document,
+        established_on: date("2011-03-18"),
+    };
+    let appointed = |unit_id, person, post| LeadingGroupEvent::MemberAppointed {
+        number: 1,
+        unit_id,
+        person,
+        post,
+        from: date("2011-04-01"),
+    };
+    vec![
+        established(Some(id(1)), Some("甘政办发〔2011〕58号".into())),
+        established(None, None),
+        LeadingGroupEvent::OfficeDesignated { unit_id: id(2), from: date("2011-03-18") },
+        appointed(Some(id(2)), Some("张某".into()), LeadingGroupPost::OfficeDirector),
+        appointed(Some(id(3)), None, LeadingGroupPost::Member),
+        appointed(None, Some("李某".into()), LeadingGroupPost::Head),
+        LeadingGroupEvent::MemberReleased {
+            number: 1, until: date("2013-03-31"), reason: "工作调动".into()
+        },
+        LeadingGroupEvent::Renamed {
+            name: "质量强省工作领导小组".into(),
+            former_name: "推进质量振兴工作领导小组".into(),
+            reason: "更名".into(),
+        },
+        LeadingGroupEvent::Dissolved { until: date("2015-12-31"), reason: "方案到期".into() },
     ]
 }

@@ -165,7 +165,10 @@ fn payload() -> impl Strategy<Value = Value> {
 
 /// The steps of every aggregate there is, and those of the parcel.
 fn all_steps() -> Vec<Upcast> {
-    [Unit::UPCASTS, Plan::UPCASTS, Task::UPCASTS, Indicator::UPCASTS, DataImport::UPCASTS, STEPS].concat()
+    let plans =
+        [Unit::UPCASTS, Plan::UPCASTS, Task::UPCASTS, Indicator::UPCASTS, DataImport::UPCASTS].concat();
+    let reports = [ReportingDuty::UPCASTS, Report::UPCASTS, STEPS].concat();
+    [plans, reports].concat()
 }
 
 proptest! {

@@ -7,7 +7,10 @@ use crate::{
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
-    performance::attainment::{self, Baseline, Comparator, Measure, Point, Target},
+    performance::{
+        attainment::{self, Baseline, Comparator, Measure, Point, Target},
+        survey::{Survey, SurveyStatus},
+    },
     policy::By,
     programme::{
         plan::{OPEN_STATES, Plan},
@@ -66,6 +69,13 @@ const STEPS: &[Step<IndicatorStatus>] = &[
         action: "recordMeasurement", term: "录入监测值", to: To::State(Active), by: MEASURER, ..LIFE
     },
     Step {
+        action: "recordSurveyMeasurement",
+        term: "以调查结果录入监测值",
+        to: To::State(Active),
+        by: MEASURER,
+        ..LIFE
+    },
+    Step {
         action: "correctMeasurement",
         term: "更正监测值",
         from: &[Active, JudgedAttained, JudgedMissed],
@@ -97,6 +107,7 @@ commands! {
         on SetBaseline = "setBaseline";
         on ReviseTarget = "reviseTarget" (reason);
         on RecordMeasurement = "recordMeasurement";
+        on RecordSurveyMeasurement = "recordSurveyMeasurement";
         on CorrectMeasurement = "correctMeasurement" (reason);
         on JudgeIndicator = "judgeIndicator";
         on RetireIndicator = "retireIndicator" (reason);
@@ -178,6 +189,57 @@ pub struct RecordMeasurement {
     pub evidence: Vec<Evidence>,
     /// A remark.
     pub note: Option<String>,
+}
+
+/// Records the score of an accepted survey as a measured value (以调查结果录入监测值). Whoever hands it in looks up what the
+/// survey says; the evidence of the measurement names the survey and its version.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordSurveyMeasurement {
+    /// The indicator.
+    pub id: Id<Indicator>,
+    /// The survey: accepted or published, of the same plan.
+    pub survey_id: Id<Survey>,
+    /// The version of the survey that was looked at.
+    pub survey_version: i64,
+    /// What the survey is called.
+    pub title: String,
+    /// The indicator that the survey names.
+    pub names: Option<Id<Indicator>>,
+    /// The period of the survey.
+    pub period: Period,
+    /// The region of the survey.
+    pub region_code: RegionCode,
+    /// Its score.
+    pub score: Amount,
+    /// A remark.
+    pub note: Option<String>,
+}
+
+impl RecordSurveyMeasurement {
+    /// The measurement that it is, when the survey may be rested on.
+    fn measured(self, plan: Id<Plan>, facts: &Facts) -> Result<RecordMeasurement, Rejection> {
+        let survey = facts.first(Kind::Survey, "surveyId")?;
+        if survey.belongs_to != Some(plan.uuid()) {
+            return Err(Rejection::invalid("surveyId", "belongs to another plan"));
+        }
+        if self.names.is_some_and(|named| named != self.id) {
+            return Err(Rejection::invalid("surveyId", "names another indicator"));
+        }
+        if !SurveyStatus::SETTLED.iter().any(|status| status.as_str() == survey.status) {
+            let message = "only the result of a survey that was accepted is a measured value";
+            return Err(Rejection::rule("a-survey-is-accepted-first", message, None));
+        }
+        let reference = format!("{} v{}", self.survey_id, self.survey_version);
+        Ok(RecordMeasurement {
+            id: self.id,
+            period: self.period,
+            region_code: Some(self.region_code),
+            value: self.score,
+            evidence: vec![Evidence { title: self.title, reference: Some(reference) }],
+            note: self.note,
+        })
+    }
 }
 
 /// Corrects a measured value (更正监测值). The earlier value stays readable; a correction is not itself corrected:
@@ -425,7 +487,14 @@ impl Aggregate for Indicator {
     }
 
     fn needs(&self, command: &IndicatorCommand) -> Vec<Need> {
-        let IndicatorCommand::DefineIndicator(indicator) = command else { return Vec::new() };
+        let indicator = match command {
+            IndicatorCommand::DefineIndicator(indicator) => indicator,
+            IndicatorCommand::RecordSurveyMeasurement(measured) => {
+                let (kind, id) = (Kind::Survey, measured.survey_id.uuid());
+                return vec![Need::Object { kind, id, field: "surveyId".into() }];
+            }
+            _ => return Vec::new(),
+        };
         let plan = Need::Object { kind: Kind::Plan, id: indicator.plan_id.uuid(), field: "planId".into() };
         let task = indicator.task_id.map(|id| Need::Object {
             kind: Kind::Task,
@@ -463,6 +532,16 @@ impl Aggregate for Indicator {
             }
             IndicatorCommand::RecordMeasurement(command) => {
                 self.record(definition, own_region, command, context)?
+            }
+            IndicatorCommand::RecordSurveyMeasurement(command) => {
+                let command = command.measured(definition.plan_id, context.facts)?;
+                // What is wrong with the survey's figures is wrong with the survey that was named.
+                self.record(definition, own_region, command, context).map_err(|refusal| match refusal {
+                    Rejection::Invalid { field, reason } if field != "note" => {
+                        Rejection::invalid("surveyId", reason)
+                    }
+                    other => other,
+                })?
             }
             IndicatorCommand::CorrectMeasurement(command) => self.correct(definition, command, context)?,
             IndicatorCommand::JudgeIndicator(JudgeIndicator { note, .. }) => {

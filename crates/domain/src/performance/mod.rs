@@ -1,4 +1,4 @@
-//! Indicators, reporting, assessment, supervision (目标考核).
+//! Indicators, reporting, assessment, supervision, surveys (目标考核).
 pub mod assessment;
 pub mod assessment_scheme;
 pub mod attainment;
@@ -7,3 +7,4 @@ pub mod report;
 pub mod reporting_duty;
 pub mod scoring;
 pub mod supervision_item;
+pub mod survey;

@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
     Subject,
-    aggregate::{Stamp, commands},
+    aggregate::{Stamp, Upcast, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
-    performance::reporting_duty::{ReportingDuty, ReportingDutyStatus},
+    performance::reporting_duty::{ReportSubject, ReportingDuty, ReportingDutyStatus, asks_for_other},
     policy::By,
     programme::{
         plan::Plan,
@@ -130,6 +130,8 @@ pub struct OpenReport {
     pub addressee_id: Id<Unit>,
     /// What is reported.
     pub what: String,
+    /// What sort of document it is.
+    pub asks_for: ReportSubject,
     /// For which period.
     pub period: Period,
     /// When it is due.
@@ -224,6 +226,7 @@ pub enum ReportEvent {
         /// The region of the reporting unit.
         region_code: RegionCode,
         what: String,
+        asks_for: ReportSubject,
         period: Period,
         due_on: Date,
     },
@@ -298,6 +301,7 @@ impl Aggregate for Report {
     type Command = ReportCommand;
     type Event = ReportEvent;
     const STEPS: &'static [Step<ReportStatus>] = STEPS;
+    const UPCASTS: &'static [Upcast] = &[Upcast { event: "Opened", from: 1, step: asks_for_other }];
 
     fn status(&self) -> Option<ReportStatus> {
         self.status
@@ -338,6 +342,7 @@ impl Aggregate for Report {
                 reporter_id,
                 addressee_id,
                 what,
+                asks_for,
                 period,
                 due_on,
             }) => {
@@ -351,6 +356,7 @@ impl Aggregate for Report {
                     addressee_id,
                     region_code,
                     what,
+                    asks_for,
                     period,
                     due_on,
                 }

@@ -4,11 +4,12 @@
 //! and an addressee owes one report a period: a report with two addressees is two reports (甘政办发〔2011〕58号: the
 //! county reports to its own government and to the department above it).
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
     Subject,
-    aggregate::{Stamp, commands},
+    aggregate::{Stamp, Upcast, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
     policy::By,
@@ -25,6 +26,25 @@ vocabulary! {
 }
 status!(ReportingDutyStatus);
 use ReportingDutyStatus::{Active, Ended};
+
+vocabulary! {
+    /// What sort of document a duty asks for (报送内容).
+    pub enum ReportSubject {
+        StatusAnalysis = "STATUS_ANALYSIS", "质量状况分析报告";
+        Statistics = "STATISTICS", "统计报告";
+        AnnualAnalysis = "ANNUAL_ANALYSIS", "综合分析报告";
+        Feedback = "FEEDBACK", "信息反馈";
+        WorkPlan = "WORK_PLAN", "年度工作计划";
+        Other = "OTHER", "其他";
+    }
+}
+
+impl ReportSubject {
+    /// The year that a work plan handed in for this period plans for: the one after it (于每年12月底前将下一年度工作计划报送).
+    pub fn planned_year(self, period: Period) -> Option<i32> {
+        (self == Self::WorkPlan).then(|| period.year() + 1)
+    }
+}
 
 const OFFICE: &[By] = &[By::InRegion(Role::LeadingGroupOffice)];
 const LIFE: Step<ReportingDutyStatus> = Step {
@@ -161,6 +181,9 @@ pub struct EstablishReportingDuty {
     pub plan_id: Id<Plan>,
     /// What is reported, at most 100 characters, unique in the plan.
     pub what: String,
+    /// What sort of document it is.
+    #[cfg_attr(feature = "graphql", graphql(default_with = "ReportSubject::Other"))]
+    pub asks_for: ReportSubject,
     /// When.
     pub schedule: ReportingSchedule,
     /// Who reports to whom, 1 to 200 pairs.
@@ -213,6 +236,7 @@ pub enum ReportingDutyEvent {
         plan_id: Id<Plan>,
         region_code: RegionCode,
         what: String,
+        asks_for: ReportSubject,
         schedule: ReportingSchedule,
         parties: Vec<ReportingParty>,
         note: Option<String>,
@@ -235,6 +259,14 @@ impl ReportingDutyEvent {
             Self::PartiesChanged { .. } | Self::PeriodOpened { .. } => None,
         }
     }
+}
+
+/// Duties and reports of version 1 did not say what sort of document they ask for.
+pub(crate) fn asks_for_other(mut data: Value) -> Value {
+    if let Some(fields) = data.as_object_mut() {
+        fields.insert("asksFor".into(), ReportSubject::Other.as_str().into());
+    }
+    data
 }
 
 /// What a reporting duty must remember to decide.
@@ -301,6 +333,7 @@ impl Aggregate for ReportingDuty {
     type Command = ReportingDutyCommand;
     type Event = ReportingDutyEvent;
     const STEPS: &'static [Step<ReportingDutyStatus>] = STEPS;
+    const UPCASTS: &'static [Upcast] = &[Upcast { event: "Established", from: 1, step: asks_for_other }];
 
     fn status(&self) -> Option<ReportingDutyStatus> {
         self.status
@@ -334,6 +367,7 @@ impl Aggregate for ReportingDuty {
             ReportingDutyCommand::EstablishReportingDuty(EstablishReportingDuty {
                 plan_id,
                 what,
+                asks_for,
                 schedule,
                 parties,
                 note,
@@ -344,7 +378,15 @@ impl Aggregate for ReportingDuty {
                 check_parties(&parties, context.facts)?;
                 let plan = context.facts.first(Kind::Plan, "planId")?;
                 let region_code = plan.region.unwrap_or(RegionCode::COUNTRY);
-                ReportingDutyEvent::Established { plan_id, region_code, what, schedule, parties, note }
+                ReportingDutyEvent::Established {
+                    plan_id,
+                    region_code,
+                    what,
+                    asks_for,
+                    schedule,
+                    parties,
+                    note,
+                }
             }
             ReportingDutyCommand::ChangeReportingParties(ChangeReportingParties {
                 parties, reason, ..

@@ -11,9 +11,9 @@ use crate::{
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
-        scoring::*, supervision_item::*,
+        scoring::*, supervision_item::*, survey::*,
     },
-    programme::{data_import::*, local_plan::*, plan::*, task::*},
+    programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::{AppliedLimit, DueSoon, TimeUnit},
 };
 
@@ -310,6 +310,21 @@ pub(super) fn indicator_commands() -> BoxedStrategy<IndicatorCommand> {
                 RecordMeasurement { id, period, region_code, value, evidence, note }.into()
             }
         ),
+        4 => ((ids(), ids(), any::<i64>()), option::weighted(0.3, ids()), periods(), regions(), amounts(), maybe(texts()))
+            .prop_map(|((id, survey_id, survey_version), names, period, region_code, score, note)| {
+                RecordSurveyMeasurement {
+                    id,
+                    survey_id,
+                    survey_version,
+                    title: "游客满意度测评".into(),
+                    names,
+                    period,
+                    region_code,
+                    score,
+                    note,
+                }
+                .into()
+            }),
         4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), texts()).prop_map(
             |(id, number, value, reason)| CorrectMeasurement { id, number, value, reason }.into()
         ),
@@ -369,9 +384,9 @@ pub(super) fn reporting_duty_commands() -> BoxedStrategy<ReportingDutyCommand> {
     let first = select(vec!["1969", "1969H2", "1969Q4", "1969-11"]).prop_map(|text| text.parse().unwrap());
     let opened = prop_oneof![4 => first, 1 => periods()];
     prop_oneof![
-        4 => (ids(), texts(), schedule, parties.clone(), maybe(texts())).prop_map(
-            |(plan_id, what, schedule, parties, note)| {
-                EstablishReportingDuty { plan_id, what, schedule, parties, note }.into()
+        4 => (ids(), texts(), select(ReportSubject::ALL), schedule, parties.clone(), maybe(texts())).prop_map(
+            |(plan_id, what, asks_for, schedule, parties, note)| {
+                EstablishReportingDuty { plan_id, what, asks_for, schedule, parties, note }.into()
             }
         ),
         4 => (ids(), parties, texts())
@@ -383,10 +398,10 @@ pub(super) fn reporting_duty_commands() -> BoxedStrategy<ReportingDutyCommand> {
 }
 
 pub(super) fn report_commands() -> BoxedStrategy<ReportCommand> {
-    let open = (ids(), ids(), ids(), ids(), texts(), periods(), due_dates());
+    let open = (ids(), ids(), ids(), ids(), texts(), select(ReportSubject::ALL), periods(), due_dates());
     prop_oneof![
-        4 => open.prop_map(|(duty_id, plan_id, reporter_id, addressee_id, what, period, due_on)| {
-            OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, period, due_on }.into()
+        4 => open.prop_map(|(duty_id, plan_id, reporter_id, addressee_id, what, asks_for, period, due_on)| {
+            OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, asks_for, period, due_on }.into()
         }),
         4 => (ids(), texts(), evidence())
             .prop_map(|(id, summary, evidence)| SubmitReport { id, summary, evidence }.into()),
@@ -594,6 +609,106 @@ pub(super) fn local_plan_commands() -> BoxedStrategy<LocalPlanCommand> {
         1 => (ids(), texts()).prop_map(|(id, reason)| WaiveLocalPlan { id, reason }.into()),
         2 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceLocalPlanOverdue { id, due_on }.into()),
         2 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceLocalPlanDueSoon { id, due_soon }.into()),
+    ]
+    .boxed()
+}
+
+/// Mostly such as adds up; now and then any numbers.
+fn survey_results() -> BoxedStrategy<SurveyResult> {
+    let counts = prop_oneof![
+        9 => Just((500, 400, 300)),
+        1 => (any::<i32>(), any::<i32>(), any::<i32>()),
+    ];
+    let group = (texts(), prop_oneof![9 => 1..100, 1 => any::<i32>()], amounts());
+    let group = group.prop_map(|(name, sample_size, score)| SurveyGroup { name, sample_size, score });
+    let spread = || option::weighted(0.1, amounts());
+    let margin = prop_oneof![
+        9 => Just((None, None)),
+        9 => Just((Some(Amount::from(1)), Some(Amount::from(95)))),
+        1 => (maybe(amounts()), maybe(amounts())),
+    ];
+    let groups = prop_oneof![40 => vec(group.clone(), 0..3), 1 => vec(group, 101)];
+    (counts, amounts(), spread(), margin, groups, option::weighted(0.3, texts()))
+        .prop_map(|(counts, score, standard_deviation, margin, groups, shortfall_reason)| {
+            let ((asked, responses, sample_size), (margin_of_error, confidence_level)) = (counts, margin);
+            SurveyResult {
+                asked,
+                responses,
+                sample_size,
+                score,
+                standard_deviation,
+                margin_of_error,
+                confidence_level,
+                groups,
+                shortfall_reason,
+            }
+        })
+        .boxed()
+}
+
+pub(super) fn survey_commands() -> BoxedStrategy<SurveyCommand> {
+    let words = (select(SurveyKind::ALL), texts(), texts(), texts(), select(SurveyMethod::ALL));
+    let scale = (amounts(), amounts()).prop_map(|(lowest, highest)| AnswerScale { lowest, highest });
+    let sample = prop_oneof![4 => select(vec![200, 600]), 1 => any::<i32>()];
+    let rest =
+        (maybe(regions()), periods(), sample, option::weighted(0.1, scale), option::weighted(0.2, ids()));
+    prop_oneof![
+        6 => ((ids(), ids()), words, rest).prop_map(|((plan_id, unit_id), words, rest)| {
+            let (kind, title, question, population, method) = words;
+            let (region_code, period, planned_sample_size, scale, indicator_id) = rest;
+            PlanSurvey {
+                plan_id,
+                kind,
+                title,
+                question,
+                population,
+                unit_id,
+                method,
+                region_code,
+                period,
+                planned_sample_size,
+                scale,
+                indicator_id,
+            }
+            .into()
+        }),
+        4 => (ids(), dates(), dates()).prop_map(|(id, from, to)| FieldSurvey { id, from, to }.into()),
+        8 => (ids(), survey_results(), evidence())
+            .prop_map(|(id, result, evidence)| RecordSurveyResult { id, result, evidence }.into()),
+        6 => (ids(), survey_results(), evidence(), texts()).prop_map(|(id, result, evidence, reason)| {
+            CorrectSurveyResult { id, result, evidence, reason }.into()
+        }),
+        4 => (ids(), texts()).prop_map(|(id, reason)| ReturnSurveyResult { id, reason }.into()),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptSurveyResult { id, note }.into()),
+        4 => ids().prop_map(|id| PublishSurvey { id }.into()),
+        2 => (ids(), texts()).prop_map(|(id, reason)| WithdrawSurvey { id, reason }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| CancelSurvey { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn leading_group_commands() -> BoxedStrategy<LeadingGroupCommand> {
+    // Mostly days behind which many others lie, whenever it is.
+    let long_ago = prop_oneof![4 => Just(Date::new(1969, 1, 1).unwrap()), 1 => dates()];
+    let people = prop_oneof![4 => select(vec!["甲", "乙"]).prop_map(Into::into), 1 => texts()];
+    let establish = (texts(), regions(), option::weighted(0.2, ids()), maybe(texts()), long_ago.clone());
+    let member = (option::weighted(0.5, ids()), option::weighted(0.8, people), select(LeadingGroupPost::ALL));
+    prop_oneof![
+        6 => establish.prop_map(|(name, region_code, plan_id, document, established_on)| {
+            EstablishLeadingGroup { name, region_code, plan_id, document, established_on }.into()
+        }),
+        4 => (ids(), ids(), dates())
+            .prop_map(|(id, unit_id, from)| DesignateLeadingGroupOffice { id, unit_id, from }.into()),
+        8 => (ids(), member, dates()).prop_map(|(id, (unit_id, person, post), from)| {
+            AppointLeadingGroupMember { id, unit_id, person, post, from }.into()
+        }),
+        8 => (ids(), prop_oneof![4 => 0..4, 1 => any::<i32>()], dates(), texts()).prop_map(
+            |(id, number, until, reason)| ReleaseLeadingGroupMember { id, number, until, reason }.into()
+        ),
+        4 => (ids(), texts(), texts())
+            .prop_map(|(id, name, reason)| RenameLeadingGroup { id, name, reason }.into()),
+        1 => (ids(), long_ago, texts())
+            .prop_map(|(id, until, reason)| DissolveLeadingGroup { id, until, reason }.into()),
     ]
     .boxed()
 }

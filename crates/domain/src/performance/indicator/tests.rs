@@ -157,3 +157,74 @@ fn only_what_was_measured_is_corrected() {
             .then_rejected("INVALID_INPUT");
     }
 }
+
+#[test]
+fn only_an_accepted_survey_of_the_plan_is_a_measured_value() {
+    let command = |score: &str| RecordSurveyMeasurement {
+        id: id(5),
+        survey_id: id(8),
+        survey_version: 4,
+        title: "游客满意度测评".into(),
+        names: Some(id(5)),
+        period: "2013".parse().unwrap(),
+        region_code: "620000".parse().unwrap(),
+        score: score.parse().unwrap(),
+        note: None,
+    };
+    let facts = |status: &str, plan: u128| Facts {
+        objects: vec![Fact {
+            kind: Kind::Survey,
+            id: Uuid::from_u128(8),
+            status: status.into(),
+            region: "620000".parse().ok(),
+            belongs_to: Some(Uuid::from_u128(plan)),
+        }],
+        ..Facts::default()
+    };
+    let IndicatorEvent::MeasurementRecorded { number, period, region_code, value, .. } =
+        recorded(1, "2013", "85.4")
+    else {
+        panic!("a measurement is recorded");
+    };
+    let event = IndicatorEvent::MeasurementRecorded {
+        number,
+        period,
+        region_code,
+        value,
+        reported_by: None,
+        evidence: vec![Evidence {
+            title: "游客满意度测评".into(),
+            reference: Some(format!("{} v4", id::<Survey>(8))),
+        }],
+        note: None,
+    };
+    for status in ["ACCEPTED", "PUBLISHED"] {
+        given::<Indicator>([defined()])
+            .with(facts(status, 1))
+            .when(&office("ann"), command("85.4"))
+            .then([event.clone()]);
+    }
+    for status in ["PLANNED", "RESULT_RECORDED", "WITHDRAWN"] {
+        given::<Indicator>([defined()])
+            .with(facts(status, 1))
+            .when(&office("ann"), command("85.4"))
+            .then_rejected("RULE_VIOLATION");
+    }
+    let names_another = RecordSurveyMeasurement { names: Some(id(6)), ..command("85.4") };
+    let elsewhere = RecordSurveyMeasurement { region_code: "430000".parse().unwrap(), ..command("85.4") };
+    for (facts, wrong) in [
+        (facts("ACCEPTED", 2), command("85.4")),
+        (facts("ACCEPTED", 1), names_another),
+        (facts("ACCEPTED", 1), elsewhere),
+        (facts("ACCEPTED", 1), command("100.1")),
+    ] {
+        let rejection = given::<Indicator>([defined()])
+            .with(facts)
+            .when(&office("ann"), wrong)
+            .then_rejected("INVALID_INPUT");
+        assert!(
+            matches!(&rejection, Rejection::Invalid { field, .. } if field == "surveyId"),
+            "{rejection:?}"
+        );
+    }
+}

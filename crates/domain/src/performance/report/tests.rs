@@ -18,12 +18,13 @@ fn open() -> OpenReport {
         reporter_id: unit(1),
         addressee_id: unit(2),
         what: "县级质量状况报告".into(),
+        asks_for: ReportSubject::StatusAnalysis,
         period: "1969Q4".parse().unwrap(),
         due_on: "1969-12-31".parse().unwrap(),
     }
 }
 fn opened() -> (&'static str, ReportEvent) {
-    let OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, period, due_on } = open();
+    let OpenReport { duty_id, plan_id, reporter_id, addressee_id, what, asks_for, period, due_on } = open();
     let region_code = "620102".parse().unwrap();
     let event = ReportEvent::Opened {
         duty_id,
@@ -32,6 +33,7 @@ fn opened() -> (&'static str, ReportEvent) {
         addressee_id,
         region_code,
         what,
+        asks_for,
         period,
         due_on,
     };

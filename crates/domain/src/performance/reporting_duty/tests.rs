@@ -28,6 +28,7 @@ fn county() -> EstablishReportingDuty {
     EstablishReportingDuty {
         plan_id: Id::new(Uuid::from_u128(7)),
         what: "县级质量状况报告".into(),
+        asks_for: ReportSubject::StatusAnalysis,
         schedule: schedule(Cadence::Quarterly),
         parties: vec![party(2), party(3)],
         note: None,
@@ -46,9 +47,9 @@ fn facts(status: &str) -> Facts {
     Facts { objects: std::iter::once(plan).chain(units).collect(), ..Facts::default() }
 }
 fn established() -> (&'static str, ReportingDutyEvent) {
-    let EstablishReportingDuty { plan_id, what, schedule, parties, note } = county();
+    let EstablishReportingDuty { plan_id, what, asks_for, schedule, parties, note } = county();
     let region_code = "620000".parse().unwrap();
-    ("ann", ReportingDutyEvent::Established { plan_id, region_code, what, schedule, parties, note })
+    ("ann", ReportingDutyEvent::Established { plan_id, region_code, what, asks_for, schedule, parties, note })
 }
 
 /// Every period of a schedule with its opening and due dates.
@@ -136,10 +137,19 @@ fn periods_open_in_order_on_their_day_and_by_the_clock() {
         ..schedule(Cadence::Quarterly)
     };
     let (actor, event) = established();
-    let ReportingDutyEvent::Established { plan_id, region_code, what, parties, note, .. } = event else {
+    let ReportingDutyEvent::Established { plan_id, region_code, what, asks_for, parties, note, .. } = event
+    else {
         return;
     };
-    let event = ReportingDutyEvent::Established { plan_id, region_code, what, schedule: old, parties, note };
+    let event = ReportingDutyEvent::Established {
+        plan_id,
+        region_code,
+        what,
+        asks_for,
+        schedule: old,
+        parties,
+        note,
+    };
     let open = |period: &str| OpenReportingPeriod { id: id(), period: period.parse().unwrap() };
     let opened =
         ReportingDutyEvent::PeriodOpened { period: "1969Q4".parse().unwrap(), due_on: date("1969-12-31") };
@@ -160,4 +170,14 @@ fn an_ended_duty_opens_nothing() {
     given::<ReportingDuty>([established(), ("ann", ended)])
         .when(&Viewer::scheduler(), open)
         .then_rejected("NOT_ALLOWED_IN_STATE");
+}
+
+#[test]
+fn a_work_plan_plans_for_the_year_behind_its_period() {
+    let planned = |subject: ReportSubject, period: &str| subject.planned_year(period.parse().unwrap());
+    assert_eq!(planned(ReportSubject::WorkPlan, "2011"), Some(2012));
+    assert_eq!(planned(ReportSubject::WorkPlan, "2011Q4"), Some(2012));
+    for other in ReportSubject::ALL.iter().filter(|subject| **subject != ReportSubject::WorkPlan) {
+        assert_eq!(planned(*other, "2011"), None, "{other}");
+    }
 }
