@@ -46,6 +46,8 @@ use SupervisionStatus::{Answered, Closed, Escalated, Notified, Opened, Returned,
 impl SupervisionStatus {
     /// States in which the supervised units were told and owe an answer.
     pub const ASKED: &'static [Self] = &[Notified, Escalated, Returned];
+    /// States from which the clock escalates an item whose answer stays out.
+    pub const ESCALATED_BY_RULE: &'static [Self] = &[Notified, Returned];
     /// States in which an answer is still to come; its clock runs.
     pub const UNANSWERED: &'static [Self] = &[Opened, Notified, Escalated, Returned];
 }
@@ -122,7 +124,7 @@ const STEPS: &[Step<SupervisionStatus>] = &[
     Step {
         action: "escalateSupervisionItemByRule",
         term: "逾期升级",
-        from: &[Notified, Returned],
+        from: SupervisionStatus::ESCALATED_BY_RULE,
         to: To::State(Escalated),
         by: CLOCK,
         ..LIFE
