@@ -317,6 +317,20 @@ fn a_bad_calendar_stops_the_start_and_says_where() {
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--calendars", directory.to_str().unwrap()]);
     assert!(said.contains("2027.json: workingDays[0].date: is no day of a weekend"), "{said}");
     assert!(!place.path("data").exists(), "nothing was begun");
+    // Two versions of a limit with a day between them on which none is in force.
+    let rules = place.path("rules");
+    fs::create_dir(&rules).unwrap();
+    let version = |from: &str, to: &str| {
+        format!(
+            r#"{{ "code": "A", "name": "某期限", "value": 5, "unit": "WORKING_DAYS", "validFrom": "{from}"{to},
+            "citation": "某办法第一条" }}"#
+        )
+    };
+    let (first, second) = (version("2010-01-01", r#", "validTo": "2019-12-31""#), version("2020-01-02", ""));
+    fs::write(rules.join("a.json"), format!(r#"{{ "subject": "某", "rules": [{first}, {second}] }}"#))
+        .unwrap();
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--rules", rules.to_str().unwrap()]);
+    assert!(said.contains("a.json: rules[1].validFrom") && said.contains("leaves a hole"), "{said}");
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--rules", "nowhere"]);
     assert!(said.contains("nowhere cannot be read"), "{said}");
 }

@@ -243,7 +243,8 @@ impl Run {
                 self.tried::<indicator::Indicator>(&office, command).await
             }
             13 => {
-                let command = CorrectMeasurement { id: indicator, number: n, value, reason };
+                let command =
+                    CorrectMeasurement { id: indicator, number: n, value, former_value: None, reason };
                 self.tried::<indicator::Indicator>(&office, command).await
             }
             14 => {

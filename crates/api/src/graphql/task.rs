@@ -110,9 +110,9 @@ view! {
 }
 
 /// As what a task names the units that lead it.
-pub const LEAD: &str = "lead";
+pub const LEAD: &str = Domain::LEAD;
 /// As what a task names the units that support it.
-pub const SUPPORT: &str = "support";
+pub const SUPPORT: &str = Domain::SUPPORT;
 
 /// `4.10` behind `4.2`: digits are padded so that text order is number order.
 fn in_order(number: &str) -> String {
