@@ -8,8 +8,9 @@ use zhixing_api::{
     config::Settings,
     graphql,
     server::{self, Service},
+    time_change,
 };
-use zhixing_domain::Kind;
+use zhixing_domain::{Kind, TimeReference};
 use zhixing_event_store::{EventStore, Pool, SimulatedClock};
 
 use crate::{
@@ -102,9 +103,15 @@ impl House {
 
     /// Stops the service and starts it again on the same database.
     pub(crate) async fn restart(&mut self) {
+        self.restart_with(TimeReference::embedded()).await;
+    }
+
+    /// The same with other calendars and time limits, of which it remembers the change.
+    pub(crate) async fn restart_with(&mut self, time: TimeReference) {
         self.close().await;
         self.store = open_store(&self.database, &self.clock).await;
-        self.service = Service::start(self.store.clone()).await.unwrap();
+        self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
+        time_change::remember(&self.store, &self.service.time).await.unwrap();
         (self.address, self.stop, self.server) = serve(&self.service).await;
     }
 

@@ -20,4 +20,5 @@ pub mod scheduler;
 pub mod server;
 pub mod simulation;
 pub mod task_table;
+pub mod time_change;
 pub mod time_reference;

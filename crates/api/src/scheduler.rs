@@ -3,10 +3,10 @@
 //! A round asks the views what is still to be announced or opened (an index has only that), tells the aggregates, and
 //! each decides: what was announced, moved or done meanwhile is refused. So rounds may overlap, be cut off, or come a
 //! week late; what is said then happened on its own day and is recorded now. One process holds the lease.
-mod announce;
+pub(crate) mod announce;
 mod periods;
 mod phases;
-mod supervise;
+pub(crate) mod supervise;
 
 use std::{pin::pin, sync::Arc, time::Duration};
 

@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -57,6 +58,26 @@ impl Place {
         String::from_utf8(output.stderr).unwrap()
     }
 
+    /// Starts a service that appends nothing by itself; it, and its address.
+    #[cfg(unix)]
+    fn serve(&self, arguments: &[&str]) -> (Child, String) {
+        let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
+            .current_dir(self.directory.path())
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(arguments)
+            .env("ZHIXING_SCHEDULER", "false")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let address = |line: String| {
+            let rest = line.trim().strip_prefix("Health")?.trim().split(' ').next()?.strip_suffix("/healthz");
+            rest.map(str::to_owned)
+        };
+        let mut lines = BufReader::new(service.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let url = lines.find_map(address).unwrap();
+        (service, url)
+    }
+
     async fn by_hand(&self, sql: &str) {
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path("data/zhixing.db"));
         let db = sqlx::SqlitePool::connect_with(options).await.unwrap();
@@ -75,6 +96,13 @@ impl Place {
             })
             .collect()
     }
+}
+
+/// Ends a service as an operator does.
+#[cfg(unix)]
+fn stop(mut service: Child) {
+    let stopped = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().unwrap();
+    assert!(stopped.success() && service.wait().unwrap().success());
 }
 
 /// The number before `word` in what was said.
@@ -249,29 +277,8 @@ async fn a_damaged_backup_is_refused_and_leaves_nothing() {
 #[cfg(unix)]
 #[tokio::test]
 async fn a_service_signs_at_its_start_and_at_its_end_and_shows_it_to_everybody() {
-    use std::io::{BufRead, BufReader};
     let place = Place::with_a_plan();
-    let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
-        .current_dir(place.directory.path())
-        .args(["serve", "--listen", "127.0.0.1:0"])
-        // Nothing else is to be appended meanwhile.
-        .env("ZHIXING_SCHEDULER", "false")
-        .stdout(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    let url = BufReader::new(service.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| {
-            line.trim()
-                .strip_prefix("Health")?
-                .trim()
-                .split(' ')
-                .next()?
-                .strip_suffix("/healthz")
-                .map(str::to_owned)
-        })
-        .unwrap();
+    let (service, url) = place.serve(&[]);
     let head = number_before(&place.good(&["verify"]), "events");
     let mut shown = None;
     for _ in 0..200 {
@@ -292,8 +299,7 @@ async fn a_service_signs_at_its_start_and_at_its_end_and_shows_it_to_everybody()
     let plan = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../reference/plans/gansu-2011-quality-revitalisation.json");
     place.good(&["import", plan.to_str().unwrap()]);
-    let stopped = Command::new("kill").args(["-TERM", &service.id().to_string()]).status().unwrap();
-    assert!(stopped.success() && service.wait().unwrap().success());
+    stop(service);
     let later = number_before(&place.good(&["verify"]), "events");
     assert!(later > head);
     let kept: Value = serde_json::from_slice(&fs::read(place.path("data/checkpoint.json")).unwrap()).unwrap();
@@ -311,6 +317,41 @@ fn a_bad_calendar_stops_the_start_and_says_where() {
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--calendars", directory.to_str().unwrap()]);
     assert!(said.contains("2027.json: workingDays[0].date: is no day of a weekend"), "{said}");
     assert!(!place.path("data").exists(), "nothing was begun");
+    // Two versions of a limit with a day between them on which none is in force.
+    let rules = place.path("rules");
+    fs::create_dir(&rules).unwrap();
+    let version = |from: &str, to: &str| {
+        format!(
+            r#"{{ "code": "A", "name": "某期限", "value": 5, "unit": "WORKING_DAYS", "validFrom": "{from}"{to},
+            "citation": "某办法第一条" }}"#
+        )
+    };
+    let (first, second) = (version("2010-01-01", r#", "validTo": "2019-12-31""#), version("2020-01-02", ""));
+    fs::write(rules.join("a.json"), format!(r#"{{ "subject": "某", "rules": [{first}, {second}] }}"#))
+        .unwrap();
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--rules", rules.to_str().unwrap()]);
+    assert!(said.contains("a.json: rules[1].validFrom") && said.contains("leaves a hole"), "{said}");
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--rules", "nowhere"]);
     assert!(said.contains("nowhere cannot be read"), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_other_calendars_would_move_is_told_beforehand() {
+    let place = Place::with_a_plan();
+    let nothing = "Calendars and time limits are those that the service last ran with.\n";
+    stop(place.serve(&[]).0);
+    assert_eq!(place.good(&["time", "moved"]), nothing);
+    let directory = place.path("calendars");
+    fs::create_dir(&directory).unwrap();
+    let year = r#"{ "year": 2027, "version": 1, "holidays": [], "workingDays": [],
+        "source": { "package": "a notice", "licence": "none", "retrievedOn": "2026-11-23" } }"#;
+    fs::write(directory.join("2027.json"), year).unwrap();
+    let calendars = ["--calendars", directory.to_str().unwrap()];
+    let told = || place.good(&[&["time", "moved"], calendars.as_slice()].concat());
+    for _ in 0..2 {
+        assert_eq!(told(), "calendar 2027: none -> version 1\nNo deadline moves.\n", "it records nothing");
+    }
+    stop(place.serve(&calendars).0);
+    assert_eq!(told(), nothing, "the service remembers what it ran with");
 }

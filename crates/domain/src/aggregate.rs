@@ -39,6 +39,24 @@ pub enum Need {
         /// The argument that names it.
         field: String,
     },
+    /// The objects of `kind` that another one names, such as a task's units: each comes as a fact that belongs to it.
+    Named {
+        /// Of what kind.
+        kind: Kind,
+        /// Which object names them.
+        by: Uuid,
+        /// As what.
+        relations: &'static [&'static str],
+    },
+    /// Objects of `kind` whose rows hold what is asked for in every one of these columns, at most [`MOST_HAVING`].
+    Having {
+        /// Of what kind.
+        kind: Kind,
+        /// What each fact is said to belong to.
+        belongs_to: Option<Uuid>,
+        /// What is asked for.
+        columns: Vec<(&'static str, Holding)>,
+    },
     /// How many objects of `kind` under this aggregate are not yet in a final state.
     OpenChildren {
         /// Of what kind.
@@ -46,6 +64,22 @@ pub enum Need {
         /// Under which object.
         parent: Uuid,
     },
+}
+
+/// Most facts that one [`Need::Having`] brings.
+pub const MOST_HAVING: u64 = 10;
+
+/// What a column must hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    /// This id.
+    Id(Uuid),
+    /// One of these words.
+    OneOf(Vec<String>),
+    /// One of the viewer's units; nothing does when the viewer has none.
+    ViewersUnit,
+    /// True.
+    Yes,
 }
 
 /// What is known of another aggregate.

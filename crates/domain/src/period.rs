@@ -5,7 +5,8 @@ use std::{fmt, str::FromStr};
 
 use crate::Date;
 
-/// A calendar period, written `2018`, `2018H1`, `2018Q3` or `2018-05`.
+/// A calendar period, written `2018`, `2018H1`, `2018Q3` or `2018-05`. Weeks are none: a week may lie in two years, and the
+/// programmes report by month at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Period {
     year: i32,
@@ -50,6 +51,11 @@ impl Period {
     pub fn end(self) -> Date {
         self.days().1
     }
+    /// Every period that shares a day with it, itself among them: at most 19.
+    pub fn overlapping(self) -> Vec<Self> {
+        let of_length = |months: u32| (1..=12 / months).map(move |number| Self { months, number, ..self });
+        [12, 6, 3, 1].into_iter().flat_map(of_length).filter(|other| self.overlaps(*other)).collect()
+    }
     /// Whether the two share a day.
     pub fn overlaps(self, other: Self) -> bool {
         let ((from, to), (other_from, other_to)) = (self.days(), other.days());
@@ -70,7 +76,8 @@ impl fmt::Display for Period {
 impl FromStr for Period {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const REASON: &str = "is not a period such as 2018, 2018H1, 2018Q3 or 2018-05 between 1900 and 2200";
+        const REASON: &str =
+            "is not a period such as 2018, 2018H1, 2018Q3 or 2018-05 between 1900 and 2200; weeks are none";
         let digits = |text: &str| {
             text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse::<u32>().ok()).flatten()
         };
@@ -106,7 +113,7 @@ newtype!(Period as String, into: |period| period.to_string(), from: |text| Ok(te
 string_scalar!(
     Period,
     "Period",
-    "A calendar period: `2018` (year), `2018H1` (half-year), `2018Q3` (quarter) or `2018-05` (month)."
+    "A calendar period: `2018` (year), `2018H1` (half-year), `2018Q3` (quarter) or `2018-05` (month). Weeks are none."
 );
 
 #[cfg(test)]
@@ -125,6 +132,34 @@ mod tests {
             let (first, last) = period.parse::<Period>().unwrap().days();
             assert_eq!((first.to_string().as_str(), last.to_string().as_str()), (from, to));
         }
+    }
+
+    #[test]
+    fn weeks_are_no_periods() {
+        // 2015, 2020 and 2026 have a week 53.
+        for text in ["2020W53", "2020-W53", "2020-W53-5", "2015W01", "2026-53", "202053"] {
+            let told = text.parse::<Period>().unwrap_err();
+            assert!(
+                told.contains("2018, 2018H1, 2018Q3 or 2018-05") && told.contains("weeks"),
+                "{text}: {told}"
+            );
+        }
+    }
+
+    #[test]
+    fn overlapping_periods_are_all_that_share_a_day() {
+        for text in ["2020", "2020H1", "2020Q2", "2020-02"] {
+            let period = text.parse::<Period>().unwrap();
+            let all: Vec<Period> = "2020".parse::<Period>().unwrap().overlapping();
+            assert_eq!(all.len(), 19);
+            let wanted: Vec<Period> = all.into_iter().filter(|other| other.overlaps(period)).collect();
+            assert_eq!(period.overlapping(), wanted, "{text}");
+        }
+        let of = |text: &str| {
+            text.parse::<Period>().unwrap().overlapping().iter().map(Period::to_string).collect()
+        };
+        let quarter: Vec<String> = of("2020Q2");
+        assert_eq!(quarter, ["2020", "2020H1", "2020Q2", "2020-04", "2020-05", "2020-06"]);
     }
 
     /// Years of 53 weeks (2015, 2020, 2026) and leap years (2016, 2020): every day is in one quarter, half-year and month.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     Aggregate, Command, Context, Fact, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Viewer,
-    aggregate::{Stamp, decode, encode, schema_version},
+    aggregate::{Holding, Stamp, decode, encode, schema_version},
     lifecycle::{Parent, Requirement, To},
     organisation::unit::*,
     performance::{
@@ -222,12 +222,30 @@ impl<C: Command> Life<C> {
                     let fact = Fact { kind: *kind, id: *id, status, region: Some(region), belongs_to };
                     facts.objects.extend(answer.exists.then_some(fact));
                 }
+                Need::Named { kind, by, .. } => {
+                    facts.objects.extend(self.found(*kind, *by, Some(*by)));
+                }
+                Need::Having { kind, belongs_to, columns } => {
+                    let id = columns.iter().find_map(|(_, holding)| match holding {
+                        Holding::Id(id) => Some(*id),
+                        _ => None,
+                    });
+                    facts.objects.extend(id.and_then(|id| self.found(*kind, id, *belongs_to)));
+                }
                 Need::OpenChildren { kind, parent } => {
                     facts.open_children.push((*kind, self.answer(*parent).open_children));
                 }
             }
         }
         facts
+    }
+
+    /// An object that nobody named by its id.
+    fn found(&self, kind: Kind, by: Uuid, belongs_to: Option<Uuid>) -> Option<Fact> {
+        let answer = self.answer(by);
+        let words = kind.lifecycle().states;
+        let status = words[answer.status % words.len()].0.to_owned();
+        answer.exists.then_some(Fact { kind, id: by, status, region: Some(answer.region), belongs_to })
     }
 
     /// The same object is found in the same state by all who look.

@@ -3,6 +3,7 @@
 //! Read [`store`] for the road of a command, [`append`] for how events get their positions, [`tail`] for how they
 //! are followed, [`verify`] for how it is trusted. Nothing here knows an aggregate by name.
 pub mod append;
+pub mod aside;
 pub mod backup;
 pub mod checkpoint;
 pub mod clock;

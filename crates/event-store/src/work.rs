@@ -4,7 +4,7 @@ use std::{any::Any, collections::HashMap, sync::Arc};
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 use zhixing_domain::{
-    Aggregate, Context, Facts, Id, Kind, Need, Rejection, Viewer,
+    Aggregate, Context, Fact, Facts, Id, Kind, Need, Rejection, Viewer,
     aggregate::{self, Stamp},
     lifecycle::Status,
 };
@@ -43,7 +43,7 @@ struct Changed {
     kind: Kind,
     links_before: Vec<Link>,
     links_after: Vec<Link>,
-    fact: Option<zhixing_domain::Fact>,
+    fact: Option<Fact>,
     cached: bool,
     /// A [`Loaded`], as it is after the events.
     loaded: Arc<dyn Any + Send + Sync>,
@@ -61,7 +61,7 @@ pub struct Work<'s> {
     command_id: Option<String>,
     changed: Vec<Changed>,
     index: HashMap<Uuid, usize>,
-    known: HashMap<Uuid, zhixing_domain::Fact>,
+    known: HashMap<Uuid, Fact>,
 }
 
 impl std::fmt::Debug for Work<'_> {
@@ -220,6 +220,15 @@ impl<'s> Work<'s> {
                     let missing = || Rejection::NotFound { kind: *kind, field: field.clone() };
                     facts.objects.push(fact.cloned().ok_or_else(missing)?);
                 }
+                Need::Named { kind, by, relations } => {
+                    facts.objects.extend(self.store.named(*kind, *by, relations).await?);
+                }
+                Need::Having { kind, belongs_to, columns } => {
+                    let found = self.store.having(*kind, columns, self.viewer).await?;
+                    facts
+                        .objects
+                        .extend(found.into_iter().map(|fact| Fact { belongs_to: *belongs_to, ..fact }));
+                }
                 Need::OpenChildren { kind, parent } => {
                     facts.open_children.push((*kind, self.store.count_open(*kind, *parent).await?));
                 }
@@ -228,7 +237,7 @@ impl<'s> Work<'s> {
         Ok(facts)
     }
 
-    fn pending(&self, id: Uuid) -> Option<&zhixing_domain::Fact> {
+    fn pending(&self, id: Uuid) -> Option<&Fact> {
         self.index.get(&id).and_then(|at| self.changed[*at].fact.as_ref())
     }
 

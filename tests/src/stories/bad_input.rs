@@ -135,6 +135,15 @@ story!(values_that_are_none, |house| {
         )
         .await;
     }
+    // 29 February is a day of leap years only, wherever a day is taken.
+    let baseline = |day: &str| json!({ "id": id, "baseline": { "value": "1", "asOf": day } });
+    is_refused(house, &mutation("setBaseline"), json!({ "input": baseline("2019-02-29") }), "baseline.asOf")
+        .await;
+    house.done(OFFICE, "setBaseline", baseline("2020-02-29")).await;
+    let mut content = task_content("二月底前完成");
+    content["dueOn"] = json!("2100-02-29");
+    let amend = json!({ "input": { "id": world.task, "content": content } });
+    is_refused(house, &mutation("amendTask"), amend, "content.dueOn").await;
     for code in ["999999", "44080", "4408000", "44080X", "四四〇八", "", "440800\u{0}"] {
         let unit = json!({ "input": { "name": "市商务局", "kind": "DEPARTMENT", "regionCode": code } });
         is_refused(house, &mutation("registerUnit"), unit, "regionCode").await;
@@ -171,6 +180,17 @@ story!(values_that_are_none, |house| {
     for value in decimals {
         let input = json!({ "input": { "id": id, "period": "2019Q1", "value": value } });
         is_refused(house, &mutation("recordMeasurement"), input, "value").await;
+    }
+    // Weeks are no periods, not even week 53 of a year that has one; and the answer says what is.
+    for period in ["2020W53", "2020-W53", "2020-53"] {
+        let input = json!({ "input": { "id": id, "period": period, "value": "1" } });
+        is_refused(house, &mutation("recordMeasurement"), input.clone(), "period").await;
+        let answer = house.ask(OFFICE, &mutation("recordMeasurement"), input).await;
+        assert!(
+            answer.text.contains("2018, 2018H1, 2018Q3 or 2018-05") && answer.text.contains("weeks"),
+            "{}",
+            answer.text
+        );
     }
     for period in ["2019Q5", "2019H3", "2019-00", "2019-13", "1899", "19", "2019q1", "2019 ", "全年", ""] {
         let input = json!({ "input": { "id": id, "period": period, "value": "1" } });

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     house::{House, OFFICE, story},
-    world::{World, import_all, indicator},
+    world::{World, import_all, indicator, unit},
 };
 
 async fn show(house: &House, id: &str) -> Value {
@@ -66,6 +66,68 @@ story!(periods_do_not_overlap, |house| {
     let refusal = house.refused(OFFICE, "recordMeasurement", outside, "INVALID_INPUT").await;
     assert_eq!(refusal["field"], "regionCode");
     assert_eq!(show(house, &id).await["attainment"]["value"], "1", "only its own region is judged");
+});
+
+story!(a_half_year_and_its_quarter_share_days, |house| {
+    let world = World::new(house).await;
+    for (at, (first, second)) in [("2019H1", "2019Q2"), ("2019Q2", "2019H1")].iter().enumerate() {
+        let yearly = json!({ "target": { "comparator": "AT_LEAST", "value": "1", "approximate": false,
+            "dueOn": "2019-12-31", "recurrence": "ANNUAL" } });
+        let id = indicator(house, &world.plan, &format!("ZJ-{at}"), yearly).await;
+        measure(house, &id, first, "1").await;
+        let again = json!({ "id": id, "period": second, "value": "1" });
+        let refusal = house.refused(OFFICE, "recordMeasurement", again, "RULE_VIOLATION").await;
+        assert_eq!(refusal["rule"], "periods-do-not-overlap", "{second}");
+        assert!(refusal["message"].as_str().unwrap().starts_with(first), "{refusal}");
+    }
+});
+
+story!(a_unit_measures_what_it_answers_for, |house| {
+    let world = World::new(house).await;
+    let with_task = json!({ "taskId": world.task });
+    let id = indicator(house, &world.plan, "ZJ-1", with_task).await;
+    let officer = |unit: &str| format!("dev:fang:UNIT_OFFICER:unit={unit}");
+    let figure = |period: &str, region: Value| json!({ "id": id, "period": period, "regionCode": region, "value": "1" });
+    let stranger = officer(&unit(house, "市教育局", "440800").await);
+    for input in [figure("2019Q1", Value::Null), figure("2019Q1", json!("440802"))] {
+        let refusal = house.refused(&stranger, "recordMeasurement", input, "NOT_PERMITTED").await;
+        assert!(refusal["message"].as_str().unwrap().contains("neither leads nor supports"), "{refusal}");
+    }
+    house.done(&world.leader(), "recordMeasurement", figure("2019Q1", Value::Null)).await;
+    house.done(&world.supporter(), "recordMeasurement", figure("2019Q2", Value::Null)).await;
+    let correct = json!({ "id": id, "number": 1, "value": "2", "reason": "笔误" });
+    house.refused(&stranger, "correctMeasurement", correct.clone(), "NOT_PERMITTED").await;
+    house.done(&world.supporter(), "correctMeasurement", correct).await;
+    // A county's unit has no say in the city's indicator, and the city's none in another city.
+    let county = officer(&unit(house, "廉江市市场监管局", "440881").await);
+    house.refused(&county, "recordMeasurement", figure("2019Q1", json!("440881")), "NOT_PERMITTED").await;
+    let outside = figure("2019Q1", json!("440100"));
+    house.refused(&world.leader(), "recordMeasurement", outside, "INVALID_INPUT").await;
+    house.done(&world.leader(), "recordMeasurement", figure("2019Q1", json!("440881"))).await;
+    // Once the task is another unit's, so is the indicator.
+    let school = unit(house, "市商务局", "440800").await;
+    let responsibility = json!({ "leadUnitIds": [school] });
+    let input = json!({ "id": world.task, "responsibility": responsibility, "reason": "按职责改派" });
+    house.done(OFFICE, "reassignTaskUnits", input).await;
+    house.refused(&world.leader(), "recordMeasurement", figure("2019Q3", Value::Null), "NOT_PERMITTED").await;
+    house.done(&officer(&school), "recordMeasurement", figure("2019Q3", Value::Null)).await;
+});
+
+story!(what_was_corrected_meanwhile_is_not_corrected_unknowingly, |house| {
+    let world = World::new(house).await;
+    let id = indicator(house, &world.plan, "ZJ-1", json!({})).await;
+    measure(house, &id, "2019Q1", "1").await;
+    let correct = |former: Value, value: &str| json!({ "id": id, "number": 1, "value": value, "formerValue": former, "reason": "复核" });
+    house.done(OFFICE, "correctMeasurement", correct(json!("1"), "2")).await;
+    let refusal =
+        house.refused(OFFICE, "correctMeasurement", correct(json!("1"), "3"), "RULE_VIOLATION").await;
+    assert_eq!(refusal["rule"], "the-present-value-is-corrected");
+    assert!(refusal["message"].as_str().unwrap().contains("it is 2 now"), "{refusal}");
+    house.done(OFFICE, "correctMeasurement", correct(json!("2.0"), "3")).await;
+    // There is no number 2: a correction has none.
+    let second = json!({ "id": id, "number": 2, "value": "4", "reason": "复核" });
+    let refusal = house.refused(OFFICE, "correctMeasurement", second, "INVALID_INPUT").await;
+    assert_eq!(refusal["field"], "number");
 });
 
 story!(a_correction_has_a_reason_and_opens_the_verdict_again, |house| {

@@ -25,6 +25,7 @@ mod tables;
 mod task_life;
 mod task_tables;
 mod time;
+mod time_changes;
 mod transfers;
 mod two_processes;
 mod visibility;

@@ -5,7 +5,7 @@ use zhixing_api::scheduler::Scheduler;
 use crate::{
     days::{round_on, scheduler, wait_until},
     house::{ANONYMOUS, ERRORS, House, OFFICE, story},
-    world::{World, draft, evidence, text, unit},
+    world::{World, draft as draft_plan, evidence, indicator, text, unit},
 };
 
 /// The quarterly report of a county to two addressees, and who has a part in it.
@@ -228,6 +228,48 @@ story!(a_closed_period_takes_no_report, |house| {
     reporting.submit(house, &ids[0]).await;
 });
 
+story!(a_closed_period_takes_no_figure_of_its_unit, |house| {
+    let reporting = Reporting::new(house).await;
+    let World { plan, lead, .. } = &reporting.world;
+    let input = json!({
+        "planId": plan, "what": "工作落实情况", "schedule": schedule("2019-07-01", "2020-12-31"),
+        "parties": [{ "reporterId": lead, "addresseeId": reporting.government }],
+    });
+    house.done(OFFICE, "establishReportingDuty", input).await;
+    reporting.opened_on(house, "2019-06-20").await;
+    let id = indicator(house, plan, "ZJ-1", json!({})).await;
+    let (officer, other) = (reporting.world.leader(), reporting.world.supporter());
+    let figure = |period: &str| json!({ "id": id, "period": period, "value": "92" });
+    house.done(&officer, "recordMeasurement", figure("2019-04")).await;
+    let lock = format!(
+        "mutation($input: LockReportingPeriod!) {{ lockReportingPeriod(input: $input) {{ locked {ERRORS} }} }}"
+    );
+    let input = json!({ "planId": plan, "period": "2019Q2", "reporterId": lead, "reason": "已公布" });
+    let payload = house.ok(OFFICE, &lock, json!({ "input": input })).await["lockReportingPeriod"].take();
+    assert_eq!(payload["locked"], 1, "{payload}");
+    let query = "query($unit: ID!) { reports(where: { reporter: $unit }) { nodes { id } } }";
+    let data = house.ok(OFFICE, query, json!({ "unit": lead })).await;
+    let report = text(&data["reports"]["nodes"][0]["id"]);
+    for period in ["2019-05", "2019-06"] {
+        let refusal = house.refused(&officer, "recordMeasurement", figure(period), "RULE_VIOLATION").await;
+        assert_eq!(refusal["rule"], "the-period-is-locked");
+        let message = text(&refusal["message"]);
+        assert!(message.contains(period) && message.contains(&report), "{message}");
+    }
+    let correct = json!({ "id": id, "number": 1, "value": "93", "reason": "笔误" });
+    let refusal = house.refused(&officer, "correctMeasurement", correct.clone(), "RULE_VIOLATION").await;
+    assert_eq!(refusal["rule"], "the-period-is-locked");
+    // Another period, another unit, another plan, and the office.
+    house.done(&officer, "recordMeasurement", figure("2019-07")).await;
+    house.done(&other, "recordMeasurement", figure("2019-05")).await;
+    let elsewhere = indicator(house, &draft_plan(house, "ZJ-OTHER").await, "ZJ-2", json!({})).await;
+    let input = json!({ "id": elsewhere, "period": "2019-05", "value": "1" });
+    house.done(&officer, "recordMeasurement", input).await;
+    house.done(OFFICE, "correctMeasurement", correct).await;
+    house.done(OFFICE, "unlockReport", json!({ "id": report, "reason": "补报" })).await;
+    house.done(&officer, "recordMeasurement", figure("2019-06")).await;
+});
+
 story!(a_draft_tells_what_the_tasks_have_come_to, |house| {
     let reporting = Reporting::new(house).await;
     let world = &reporting.world;
@@ -242,7 +284,8 @@ story!(a_draft_tells_what_the_tasks_have_come_to, |house| {
     house.done(&world.leader(), "reportTaskProgress", progress).await;
     assert_eq!(reporting.opened_on(house, "2019-06-20").await, 3);
     let query = "query($duty: ID!, $period: [Period!]) { reports(where: { duty: $duty, period: $period }) { nodes { id
-        draft { since text tasks { task { number } entries { type } } } } } }";
+        draft { since text tasks { task { number } entries { type } }
+            measurements { indicator { code } measurement { period value } presentValue } } } } }";
     let draft = async |period: &str| {
         let data = house.ok(OFFICE, query, json!({ "duty": duty, "period": [period] })).await;
         data["reports"]["nodes"][0].clone()
@@ -257,10 +300,33 @@ story!(a_draft_tells_what_the_tasks_have_come_to, |house| {
     wait_until(house, "2019-09-01");
     let progress = json!({ "id": world.task, "percent": 70, "note": "已抽查六批" });
     house.done(&world.leader(), "reportTaskProgress", progress).await;
+    // What the unit itself measured, as it is by now; nothing of another unit, plan or time.
+    let id = indicator(house, &world.plan, "ZJ-1", json!({})).await;
+    let figure = |id: &str, period: &str, value: &str, region: Value| json!({ "id": id, "period": period, "value": value, "regionCode": region });
+    let by_unit = async |figure: Value| {
+        house.done(&world.leader(), "recordMeasurement", figure).await;
+    };
+    by_unit(figure(&id, "2019-08", "7", Value::Null)).await;
+    by_unit(figure(&id, "2019-07", "5", Value::Null)).await;
+    by_unit(figure(&id, "2019-07", "2", json!("440881"))).await;
+    let correct = |value: &str| json!({ "id": id, "number": 1, "value": value, "reason": "笔误" });
+    house.done(OFFICE, "correctMeasurement", correct("8")).await;
+    house.done(OFFICE, "correctMeasurement", correct("9")).await;
+    house.done(&world.supporter(), "recordMeasurement", figure(&id, "2019-06", "1", Value::Null)).await;
+    let elsewhere = indicator(house, &draft_plan(house, "ZJ-OTHER").await, "ZJ-2", json!({})).await;
+    by_unit(figure(&elsewhere, "2019-07", "1", Value::Null)).await;
     reporting.opened_on(house, "2019-09-25").await;
     let second = draft("2019Q3").await;
     assert_eq!(second["draft"]["since"], "2019-06-20");
-    assert_eq!(second["draft"]["text"], "1 全面加强质量监管（70%）\n  2019-09-01 报告进展：已抽查六批\n");
+    let told = "1 全面加强质量监管（70%）\n  2019-09-01 报告进展：已抽查六批\n抽检合格率 2019-07：5个\n\
+        抽检合格率 廉江市 2019-07：2个\n抽检合格率 2019-08：9个\n";
+    assert_eq!(second["draft"]["text"], told);
+    assert_eq!(
+        second["draft"]["measurements"][2],
+        json!({ "indicator": { "code": "ZJ-1" }, "measurement": { "period": "2019-08", "value": "7" },
+            "presentValue": "9" })
+    );
+    assert_eq!(first["draft"]["measurements"], json!([]));
 });
 
 story!(a_plan_that_is_over_opens_nothing_more, |house| {
@@ -273,7 +339,7 @@ story!(a_plan_that_is_over_opens_nothing_more, |house| {
     assert_eq!((&duty["status"], &duty["nextPeriod"]), (&json!("ENDED"), &Value::Null));
     assert_eq!(duty["history"]["nodes"][0]["data"]["reason"], "方案已总结");
     // Under a plan that is open, a duty is established once.
-    let other = draft(house, "ZJ-OTHER").await;
+    let other = draft_plan(house, "ZJ-OTHER").await;
     let input = json!({
         "planId": other, "what": "质量状况报告", "schedule": schedule("2019-07-01", "2020-12-31"),
         "parties": [{ "reporterId": reporting.county, "addresseeId": reporting.city }],

@@ -315,6 +315,37 @@ story!(what_stays_overdue_is_supervised_once_for_a_due_date, |house| {
     rows_are_their_folds(house).await;
 });
 
+story!(what_an_item_is_about_is_of_its_plan, |house| {
+    let world = World::new(house).await;
+    let duty = json!({
+        "planId": world.plan, "what": "质量状况报告", "parties": [{ "reporterId": world.lead, "addresseeId": world.support }],
+        "schedule": { "cadence": "QUARTERLY", "dueDays": 10, "openDays": 20, "holdsFrom": "2019-07-01", "holdsUntil": "2019-07-31" },
+    });
+    house.done(OFFICE, "establishReportingDuty", duty).await;
+    let local = json!({ "planId": world.plan, "filingUnitId": world.support, "addresseeId": world.lead, "what": "具体方案" });
+    let local = text(&house.done(OFFICE, "demandLocalPlan", local).await["id"]);
+    assert_eq!(round_on(house, &scheduler(&house.store), "2019-06-21").await.opened, 1);
+    let data = house.ok(OFFICE, "{ reports { nodes { id } } }", json!({})).await;
+    let report = text(&data["reports"]["nodes"][0]["id"]);
+    let rate = indicator(house, &world.plan, "ZJ-1", json!({})).await;
+    let other = draft(house, "ZJ-OTHER").await;
+    house.done(OFFICE, "issuePlan", json!({ "id": other, "issuedOn": "2019-01-02" })).await;
+    for (at, subject) in [&world.task, &report, &local, &rate].into_iter().enumerate() {
+        let mut input = open_input(&world, &format!("督{at}号"));
+        input["subjectId"] = json!(subject);
+        input["planId"] = json!(other);
+        let refusal = house.refused(OFFICE, "openSupervisionItem", input.clone(), "INVALID_INPUT").await;
+        assert_eq!(refusal["field"], "subjectId");
+        assert!(text(&refusal["message"]).contains("belongs to another plan"), "{refusal}");
+        input["planId"] = json!(world.plan);
+        let id = text(&house.done(OFFICE, "openSupervisionItem", input).await["id"]);
+        assert_eq!(item(house, &id).await["subject"]["id"], subject.as_str());
+    }
+    let mut input = open_input(&world, "督9号");
+    input["subjectId"] = json!(other);
+    house.refused(OFFICE, "openSupervisionItem", input, "INVALID_INPUT").await;
+});
+
 story!(an_overdue_report_is_supervised, |house| {
     let world = World::new(house).await;
     let county = unit(house, "县市场监管局", "440881").await;

@@ -7,6 +7,7 @@ mod rebuild;
 mod screen;
 mod serve;
 mod simulate;
+mod time;
 mod trust;
 
 use std::{path::PathBuf, sync::Arc};
@@ -21,6 +22,7 @@ use crate::{
     time_reference::{self, ReferenceError},
 };
 pub use import::samples;
+pub use time::moved as moved_deadlines;
 
 const EXAMPLES: &str = "Examples:
   zhixing                                            serve on 127.0.0.1:8080 with an embedded database in ./data
@@ -120,6 +122,11 @@ enum Command {
   zhixing simulate --data simulation --seed 7 --until 2012-12-31
   zhixing serve --data simulation                        and look at it")]
     Simulate(simulate::SimulateArguments),
+    /// Working days and time limits
+    Time {
+        #[command(subcommand)]
+        command: time::TimeCommand,
+    },
     /// Ask a running service whether it is ready; exit status 0 when it is
     Health {
         /// The address to ask
@@ -213,12 +220,17 @@ pub async fn run() -> Result<(), Failure> {
         Command::Backup { file } => backup::backup(&pool(&settings).await?, &file).await,
         Command::Restore { file } => backup::restore(&settings, &file).await,
         Command::Simulate(arguments) => simulate::simulate(&settings, arguments).await,
+        Command::Time { command: time::TimeCommand::Moved } => {
+            let after = reference(&settings)?;
+            screen::say(&time::moved(&pool(&settings).await?, &after).await?);
+            Ok(())
+        }
         Command::Health { url } => health::ask(&url).await,
     }
 }
 
 /// Working days and time limits: those that the program knows and those of the configured directories.
-fn time(settings: &Settings) -> Result<Arc<TimeReference>, Failure> {
+fn reference(settings: &Settings) -> Result<Arc<TimeReference>, Failure> {
     Ok(Arc::new(time_reference::read(settings.calendars.as_deref(), settings.rules.as_deref())?))
 }
 

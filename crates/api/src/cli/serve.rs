@@ -3,12 +3,12 @@ use std::time::Duration;
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Failure, import, open, screen, time};
+use super::{Failure, import, open, reference, screen};
 use crate::{
     checkpoints::Signer,
     config::Settings,
     scheduler::{self, Scheduler},
-    server,
+    server, time_change,
 };
 
 /// How long open requests may take to end after a signal to stop.
@@ -20,21 +20,25 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
         Failure::said(&what, error)
     })?;
-    let time = time(&settings)?;
+    let time = reference(&settings)?;
     let store = open(&settings).await?;
     if settings.samples && store.head() == 0 {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
-    let service = server::Service::start_with(store.clone(), time).await?;
-    let router = server::router(&service, &settings, stopped.clone())
-        .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
-    let address = listener.local_addr().unwrap_or(settings.listen);
-    welcome(&settings, address);
+    // From here on a signal ends the service in order, also before it is ready.
     tokio::spawn(async move {
         signal().await;
         stop.send_replace(true);
     });
+    let service = server::Service::start_with(store.clone(), time).await?;
+    if let Err(error) = time_change::remember(&store, &service.time).await {
+        tracing::warn!(%error, "whether calendars or time limits changed is found out at the next start");
+    }
+    let router = server::router(&service, &settings, stopped.clone())
+        .map_err(|error| Failure::said("the schema cannot be guarded", error))?;
+    let address = listener.local_addr().unwrap_or(settings.listen);
+    welcome(&settings, address);
     let signer = (settings.checkpoint_minutes > 0).then(|| Signer::new(&settings));
     let signing = signer
         .clone()

@@ -6,7 +6,7 @@ use sea_query::{Condition, Expr, ExprTrait};
 use zhixing_domain::Date;
 use zhixing_event_store::{EventStore, SimulatedClock};
 
-use super::{Failure, pool, screen, time};
+use super::{Failure, pool, reference, screen};
 use crate::{
     config::Settings,
     graphql::{self, assessment::Assessment, unit::Unit},
@@ -29,7 +29,7 @@ const MOST: u64 = 100;
 
 pub(super) async fn simulate(settings: &Settings, arguments: SimulateArguments) -> Result<(), Failure> {
     let SimulateArguments { until, seed } = arguments;
-    let time = time(settings)?;
+    let time = reference(settings)?;
     let pool = pool(settings).await?;
     let (year, month, day) = FIRST_DAY;
     let first = Date::new(year, month, day).unwrap_or(until);

@@ -22,6 +22,7 @@ pub mod reporting;
 pub mod task_transfer;
 pub mod task_tree;
 pub mod time;
+pub mod time_change;
 pub mod view;
 pub mod workbench;
 
@@ -38,7 +39,7 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]

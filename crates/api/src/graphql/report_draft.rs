@@ -1,18 +1,20 @@
-//! A beginning for a report (报告草稿): what the unit's tasks have come to since its report before.
+//! A beginning for a report (报告草稿): what the unit's tasks have come to, and what it measured, since its report before.
 use std::collections::HashMap;
 use std::fmt::Write;
 
 use async_graphql::{Context, Result, SimpleObject};
 use sea_query::{Condition, Expr, ExprTrait};
 use uuid::Uuid;
-use zhixing_domain::Date;
+use zhixing_domain::{Amount, Date};
 
 use super::{
     connection::{By, Holds, Narrow, OrderDirection, Paging, page},
     context::Ask,
     error,
     found::Found,
+    indicator::{Indicator, Measurement},
     projection::{self, TimelineEntry},
+    region::Region,
     report::Report,
     task::{self, Task},
 };
@@ -22,6 +24,8 @@ use crate::projections::timeline::{self, Entry};
 const MOST_TASKS: u64 = 500;
 /// Most things that happened which a draft tells.
 const MOST_ENTRIES: u64 = 1_000;
+/// Most values that a draft looks at: measured by the unit, and corrected by anybody.
+const MOST_VALUES: u64 = 1_000;
 
 /// What an official tells of a task, as a draft says it.
 const TOLD: [(&str, &str); 6] = [
@@ -42,6 +46,17 @@ pub struct ReportDraftTask {
     pub entries: Vec<TimelineEntry>,
 }
 
+/// A value that the unit measured.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct ReportDraftMeasurement {
+    /// Of what.
+    pub indicator: Found<Indicator>,
+    /// As it was recorded.
+    pub measurement: Measurement,
+    /// The value as it is now: it may have been corrected since.
+    pub present_value: Amount,
+}
+
 /// A beginning for a report (报告草稿).
 #[derive(Clone, Debug, SimpleObject)]
 pub struct ReportDraft {
@@ -49,6 +64,8 @@ pub struct ReportDraft {
     pub since: Date,
     /// The unit's tasks in the plan to which something happened, by number.
     pub tasks: Vec<ReportDraftTask>,
+    /// What the unit measured of the plan's indicators, by indicator and period.
+    pub measurements: Vec<ReportDraftMeasurement>,
     /// The same in words, for a text field; empty when nothing happened.
     pub text: String,
 }
@@ -87,8 +104,58 @@ impl ReportDraft {
                 entries: entries.into_iter().map(TimelineEntry).collect(),
             });
         }
-        Ok(Self { since, tasks: told, text })
+        let measurements = measured(ctx, report, since).await?;
+        for ReportDraftMeasurement {
+            indicator,
+            measurement: Measurement { period, region_code, .. },
+            present_value,
+        } in &measurements
+        {
+            let elsewhere = Region::find(*region_code).filter(|_| *region_code != indicator.region_code);
+            let place = elsewhere.map(|region| format!(" {}", region.0.name)).unwrap_or_default();
+            let _ = writeln!(text, "{}{place} {period}：{present_value}{}", indicator.name, indicator.unit);
+        }
+        Ok(Self { since, tasks: told, measurements, text })
     }
+}
+
+/// What the unit measured since then, with the values as they are now.
+async fn measured(ctx: &Context<'_>, report: &Report, since: Date) -> Result<Vec<ReportDraftMeasurement>> {
+    let pool = ctx.store().pool();
+    let since = || Expr::col("recorded_at").gte(Expr::value(since.begins()));
+    let own = Condition::all().has("reported_by_id", Some(report.reporter_id)).add(since());
+    let own: Vec<Measurement> = pool.all(own, MOST_VALUES).await.map_err(error::fault)?;
+    let ids = || own.iter().map(|value| value.indicator_id.0.uuid());
+    let of_plan = Condition::all().has("plan_id", Some(report.plan_id)).add(Expr::col("id").is_in(ids()));
+    let indicators: Vec<Indicator> = pool.all(of_plan, MOST_VALUES).await.map_err(error::fault)?;
+    let indicators: HashMap<Uuid, Found<Indicator>> =
+        indicators.into_iter().map(|indicator| (indicator.life.id.0.uuid(), Found::new(indicator))).collect();
+    // Whoever corrected a value did so after it was recorded.
+    let corrected = Condition::all()
+        .add(Expr::col("indicator_id").is_in(indicators.keys().copied()))
+        .add(Expr::col("former_value").is_not_null())
+        .add(since());
+    let mut corrected: Vec<Measurement> = pool.all(corrected, MOST_VALUES).await.map_err(error::fault)?;
+    corrected.sort_by_key(|value| value.version);
+    let present: HashMap<(Uuid, i32), Amount> =
+        corrected.iter().map(|value| ((value.indicator_id.0.uuid(), value.number), value.value)).collect();
+    let mut measured: Vec<ReportDraftMeasurement> = own
+        .into_iter()
+        .filter_map(|measurement| {
+            let id = measurement.indicator_id.0.uuid();
+            let indicator = indicators.get(&id)?.clone();
+            let present_value = present.get(&(id, measurement.number)).copied().unwrap_or(measurement.value);
+            Some(ReportDraftMeasurement { indicator, measurement, present_value })
+        })
+        .collect();
+    measured.sort_by(|one, other| {
+        let by = |value: &ReportDraftMeasurement| {
+            let Measurement { period_end, region_code, number, .. } = value.measurement;
+            (value.indicator.code.clone(), period_end, region_code, number)
+        };
+        by(one).cmp(&by(other))
+    });
+    Ok(measured)
 }
 
 /// The day of the report before, from the same unit to the same addressee; else the first day of the period.

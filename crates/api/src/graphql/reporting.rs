@@ -370,7 +370,8 @@ pub struct Mutations;
 #[Object(name = "ReportingMutations")]
 impl Mutations {
     /// Closes a period: all its reports of a plan, or of one unit, are locked together (锁定报告期). May be repeated: what
-    /// is locked stays so. At most 2,000 reports.
+    /// is locked stays so. At most 2,000 reports. As long as a report of a unit is locked, its officers also record and correct
+    /// no measurement of the plan in a period that shares a day with it.
     async fn lock_reporting_period(
         &self,
         ctx: &Context<'_>,

@@ -272,7 +272,7 @@ impl SupervisionItem {
     async fn region(&self) -> Option<Region> {
         Region::find(self.region_code)
     }
-    /// What it is about: a task, a report, an indicator or the plan itself; null when it is about none of them.
+    /// What it is about: a task, a report, an indicator, a local plan or the plan itself; null when it is about none of them.
     async fn subject(&self, ctx: &Context<'_>) -> Result<Option<Node>> {
         match self.about() {
             Some(subject) => node::load(ctx, subject).boxed().await,
@@ -322,7 +322,7 @@ pub struct SupervisionItemWhere {
     pub status: Option<Vec<SupervisionStatus>>,
     /// That supervise this unit.
     pub unit: Option<Id<unit::Unit>>,
-    /// About this task, report, indicator or plan.
+    /// About this task, report, indicator, local plan or plan.
     pub subject: Option<GlobalId>,
     /// Of this region and all inside it.
     pub region: Option<RegionCode>,

@@ -111,9 +111,9 @@ view! {
 }
 
 /// As what a task names the units that lead it.
-pub const LEAD: &str = "lead";
+pub const LEAD: &str = Domain::LEAD;
 /// As what a task names the units that support it.
-pub const SUPPORT: &str = "support";
+pub const SUPPORT: &str = Domain::SUPPORT;
 
 /// `4.10` behind `4.2`: digits are padded so that text order is number order.
 fn in_order(number: &str) -> String {
@@ -138,6 +138,11 @@ fn in_order(number: &str) -> String {
 }
 
 impl Task {
+    /// Code of the time limit by which a task is accepted or declined (接收期限).
+    pub const ACCEPTANCE: &'static str = "TASK_ACCEPTANCE";
+    /// Code of the time limit by which it is arbitrated who answers for it (裁定期限).
+    pub const ARBITRATION: &'static str = "TASK_ARBITRATION";
+
     fn say(&mut self, content: &TaskContent) {
         self.label.clone_from(&content.label);
         self.kind = content.kind;
@@ -394,12 +399,12 @@ impl Task {
     /// runs from the first dispatch and is not restarted when it is declined and dispatched elsewhere: a task that is
     /// passed round is late all the same. An arbitration restarts it, once.
     async fn acceptance_deadline(&self, ctx: &Context<'_>) -> Result<Option<Deadline>> {
-        self.deadline_of(ctx, "TASK_ACCEPTANCE", self.dispatched_on, self.accepted_on)
+        self.deadline_of(ctx, Self::ACCEPTANCE, self.dispatched_on, self.accepted_on)
     }
     /// By when the office must arbitrate who answers for it, by the limit `TASK_ARBITRATION`; null unless it was declined
     /// as often as it can be (裁定期限).
     async fn arbitration_deadline(&self, ctx: &Context<'_>) -> Result<Option<Deadline>> {
-        self.deadline_of(ctx, "TASK_ARBITRATION", self.contested_on, self.arbitrated_on)
+        self.deadline_of(ctx, Self::ARBITRATION, self.contested_on, self.arbitrated_on)
     }
     /// Its parts, by number unless ordered otherwise.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a Relay connection")]

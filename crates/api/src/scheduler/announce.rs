@@ -34,7 +34,7 @@ type Announcement<V> = (CommandOf<V>, DateTime<Utc>);
 
 /// A view whose due dates are announced. Its table has `due_soon_pending` and `overdue_pending`, with an index on those
 /// that are not empty.
-pub(super) trait Clocked: View {
+pub(crate) trait Clocked: View {
     /// Code of the rule that says how many working days before the due date it is said.
     const RULE: &'static str;
     /// When the due date was set.

@@ -33,14 +33,14 @@ use crate::graphql::{plan::Plan, report::Report, supervision_item::SupervisionIt
 /// Objects read at once.
 const PAGE: u64 = 100;
 /// How long something may be overdue, in calendar days.
-const AFTER_OVERDUE: &str = "SUPERVISION_AFTER_OVERDUE";
+pub(crate) const AFTER_OVERDUE: &str = "SUPERVISION_AFTER_OVERDUE";
 /// How long the units have to answer, in working days.
 const ANSWER: &str = "SUPERVISION_ANSWER";
 /// How long an answer may be overdue, in working days.
-const ESCALATION: &str = "SUPERVISION_ESCALATION";
+pub(crate) const ESCALATION: &str = "SUPERVISION_ESCALATION";
 
 /// What is supervised by rule when it stays overdue.
-pub(super) trait Supervised: Clocked {
+pub(crate) trait Supervised: Clocked {
     /// Which of them are still for their units to do.
     fn owed() -> Condition;
     /// When it was due.
@@ -230,7 +230,7 @@ impl Scheduler {
     pub(super) async fn escalate_overdue(&self, today: Date) -> Result<usize, Error> {
         let sort = Sort { column: "answer_due_on", nullable: false, descending: false };
         let filter = Condition::all()
-            .add(Expr::col("status").is_in([SupervisionStatus::Notified, SupervisionStatus::Returned]))
+            .add(Expr::col("status").is_in(SupervisionStatus::ESCALATED_BY_RULE.iter().copied()))
             .add(Expr::col("escalation_unit_id").is_not_null())
             .add(Expr::col("answer_due_on").lt(Expr::value(today)));
         let (mut after, mut escalated) = (None, 0);
@@ -255,15 +255,14 @@ impl Scheduler {
         }
     }
 
-    /// The escalation of an item, once its day has come. Units that were notified late have their days from then on.
+    /// The escalation of an item, once its day has come.
     fn escalation(
         &self,
         item: &SupervisionItem,
         today: Date,
     ) -> Result<Option<(SupervisionItemCommand, DateTime<Utc>)>, TimeError> {
         let limit = self.limit(ESCALATION, item.answer_due_on, TimeUnit::WorkingDays)?;
-        let from =
-            item.notified_on.map_or(item.answer_due_on, |told| std::cmp::max(told, item.answer_due_on));
+        let from = escalated_from(item);
         let day = self.time.calendar.add_working_days(from, limit.value)?;
         if today < day {
             return Ok(None);
@@ -289,8 +288,19 @@ impl Scheduler {
     }
 }
 
+/// The day from which the working days of an escalation are counted: units that were notified late have their days from then
+/// on.
+pub(crate) fn escalated_from(item: &SupervisionItem) -> Date {
+    item.notified_on.map_or(item.answer_due_on, |told| std::cmp::max(told, item.answer_due_on))
+}
+
 /// Objects of plans in force that are owed, were due by `until`, and have no item for that due date.
 fn overdue<V: Supervised>(until: Date) -> Condition {
+    unsupervised::<V>().add(Expr::col("due_on").lte(Expr::value(until)))
+}
+
+/// Objects of plans in force that are owed and have no item for their due date.
+pub(crate) fn unsupervised<V: Supervised>() -> Condition {
     let table = V::TABLE.name;
     let in_force = Query::select()
         .column("id")
@@ -303,8 +313,5 @@ fn overdue<V: Supervised>(until: Date) -> Condition {
         .and_where(Expr::col("subject_id").eq(Expr::col((table, "id"))))
         .and_where(Expr::col("subject_due_on").eq(Expr::col((table, "due_on"))))
         .to_owned();
-    V::owed()
-        .add(Expr::col("due_on").lte(Expr::value(until)))
-        .add(Expr::col("plan_id").in_subquery(in_force))
-        .add(Expr::not_exists(supervised))
+    V::owed().add(Expr::col("plan_id").in_subquery(in_force)).add(Expr::not_exists(supervised))
 }

@@ -5,10 +5,12 @@ use crate::{
     Aggregate, Amount, Claim, Context, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
     Subject,
     aggregate::{Stamp, commands},
+    id::GlobalId,
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
     performance::{
         attainment::{self, Baseline, Comparator, Measure, Point, Target},
+        report::Report,
         survey::{Survey, SurveyStatus},
     },
     policy::By,
@@ -171,7 +173,9 @@ pub struct ReviseTarget {
     pub reason: String,
 }
 
-/// Records a measured value (录入监测值). Periods of one region do not overlap.
+/// Records a measured value (录入监测值). Periods of one region do not overlap. An officer records the
+/// indicators of tasks that the own unit leads or supports, and those of no task or of one without units; and nothing of a
+/// period in which a report of that unit in the plan is locked.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
@@ -242,8 +246,9 @@ impl RecordSurveyMeasurement {
     }
 }
 
-/// Corrects a measured value (更正监测值). The earlier value stays readable; a correction is not itself corrected:
-/// correct the measurement again.
+/// Corrects a measured value (更正监测值). The earlier value stays readable. A correction has no number and is not itself
+/// corrected: the measurement is, again, and `formerValue` says which of its values is meant. Who may record it may correct
+/// it.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
@@ -254,6 +259,9 @@ pub struct CorrectMeasurement {
     pub number: i32,
     /// The right value.
     pub value: Amount,
+    /// The value that is corrected. When it is not the present one any more, somebody else corrected it first, and this
+    /// correction is refused; not asked when left out.
+    pub former_value: Option<Amount>,
     /// Why.
     pub reason: String,
 }
@@ -369,6 +377,7 @@ impl Indicator {
         if !context.viewer.region.covers(region_code) {
             return Err(Rejection::invalid("regionCode", "lies outside the viewer's region"));
         }
+        Self::check_measurer(definition, "recordMeasurement", period, context)?;
         check_value(definition.measure, &definition.unit, value)?;
         check_evidence(&evidence)?;
         text::maybe("note", note.as_ref(), text::LONG)?;
@@ -401,7 +410,7 @@ impl Indicator {
         command: CorrectMeasurement,
         context: &Context<'_>,
     ) -> Result<IndicatorEvent, Rejection> {
-        let CorrectMeasurement { number, value, reason, .. } = command;
+        let CorrectMeasurement { number, value, former_value: expected, reason, .. } = command;
         text::required("reason", &reason, text::LONG)?;
         check_value(definition.measure, &definition.unit, value)?;
         let at = usize::try_from(number).ok().and_then(|number| number.checked_sub(1));
@@ -412,10 +421,71 @@ impl Indicator {
         if !context.viewer.region.covers(region_code) {
             return Err(Rejection::invalid("number", "lies outside the viewer's region"));
         }
+        if let Some(expected) = expected.filter(|expected| *expected != former_value) {
+            let message = format!(
+                "measurement {number} was {expected} once and was corrected since: it is {former_value} now, correct that"
+            );
+            return Err(Rejection::rule("the-present-value-is-corrected", message, None));
+        }
+        Self::check_measurer(definition, "correctMeasurement", period, context)?;
         if former_value == value {
             return Err(Rejection::invalid("value", "is the present value"));
         }
         Ok(IndicatorEvent::MeasurementCorrected { number, period, region_code, value, former_value, reason })
+    }
+}
+
+impl Indicator {
+    /// Whether whoever measures answers for the figure, and no report of theirs about it is locked.
+    ///
+    /// The office measures anything in its region. An officer measures, of an indicator that belongs to a task whose units are
+    /// known, what the own unit leads or supports; of another one whatever lies in the own region.
+    fn check_measurer(
+        definition: &DefineIndicator,
+        action: &'static str,
+        period: Period,
+        context: &Context<'_>,
+    ) -> Result<(), Rejection> {
+        let viewer = context.viewer;
+        if viewer.roles.contains(&Role::LeadingGroupOffice) {
+            return Ok(());
+        }
+        let named: Vec<_> = context
+            .facts
+            .of_kind(Kind::Unit)
+            .filter(|unit| unit.belongs_to == definition.task_id.map(Id::uuid))
+            .collect();
+        let answers = named.iter().any(|unit| viewer.units.iter().any(|own| own.uuid() == unit.id));
+        if !named.is_empty() && !answers {
+            return Err(Rejection::NotPermitted {
+                action,
+                reason: "the viewer's unit neither leads nor supports the task of this indicator".into(),
+                roles: MEASURER.iter().map(|by| by.role()).collect(),
+            });
+        }
+        match context.facts.of_kind(Kind::Report).next() {
+            None => Ok(()),
+            Some(lock) => {
+                let report = GlobalId { kind: Kind::Report, uuid: lock.id };
+                let message = format!(
+                    "{period} is locked for this unit by its report {report}: ask the leading group's office to unlock it"
+                );
+                Err(Rejection::rule(Report::LOCKED, message, None))
+            }
+        }
+    }
+
+    /// The units of the indicator's task, and locked reports of the viewer's unit in the plan that share a day with the
+    /// period.
+    fn needs_to_measure(&self, period: Option<Period>) -> Vec<Need> {
+        let Some(definition) = &self.definition else { return Vec::new() };
+        let units = definition.task_id.map(|task| Need::Named {
+            kind: Kind::Unit,
+            by: task.uuid(),
+            relations: Task::UNITS,
+        });
+        let locks = period.map(|period| Report::locks(definition.plan_id, period));
+        units.into_iter().chain(locks).collect()
     }
 }
 
@@ -491,7 +561,17 @@ impl Aggregate for Indicator {
             IndicatorCommand::DefineIndicator(indicator) => indicator,
             IndicatorCommand::RecordSurveyMeasurement(measured) => {
                 let (kind, id) = (Kind::Survey, measured.survey_id.uuid());
-                return vec![Need::Object { kind, id, field: "surveyId".into() }];
+                let survey = Need::Object { kind, id, field: "surveyId".into() };
+                let measures = self.needs_to_measure(Some(measured.period));
+                return std::iter::once(survey).chain(measures).collect();
+            }
+            IndicatorCommand::RecordMeasurement(command) => {
+                return self.needs_to_measure(Some(command.period));
+            }
+            IndicatorCommand::CorrectMeasurement(command) => {
+                let measured = usize::try_from(command.number).ok().and_then(|number| number.checked_sub(1));
+                let measured = measured.and_then(|at| self.measured.get(at));
+                return self.needs_to_measure(measured.map(|(period, ..)| *period));
             }
             _ => return Vec::new(),
         };

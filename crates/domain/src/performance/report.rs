@@ -1,13 +1,15 @@
 //! A report (报告): what one unit owes to one addressee for one period of a [`ReportingDuty`].
 //!
 //! Timely means handed in for the first time no later than the due date; a report that is returned and handed in again
-//! stays timely. A locked period takes no more reports and gives none back: figures that were published stay as they are.
+//! stays timely. A locked period takes no more reports and gives none back: figures that were published stay as they are. For the
+//! same reason officers of a unit record and correct no measurement of a plan in a period that one of its reports shares and
+//! that is locked; the office, which locks and unlocks, still does.
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
     Subject,
-    aggregate::{Stamp, Upcast, commands},
+    aggregate::{Holding, Stamp, Upcast, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
     performance::reporting_duty::{ReportSubject, ReportingDuty, ReportingDutyStatus, asks_for_other},
@@ -284,6 +286,21 @@ impl Report {
     /// The claim of one report a duty, reporting unit, addressee and period.
     pub const PERIOD: &'static str = "report.period";
 
+    /// The rule that closes a period.
+    pub const LOCKED: &'static str = "the-period-is-locked";
+
+    /// Locked reports of the viewer's units in a plan whose periods share a day with this one.
+    pub fn locks(plan: Id<Plan>, period: Period) -> Need {
+        let periods = period.overlapping().iter().map(Period::to_string).collect();
+        let columns = vec![
+            ("plan_id", Holding::Id(plan.uuid())),
+            ("reporter_id", Holding::ViewersUnit),
+            ("period", Holding::OneOf(periods)),
+            ("locked", Holding::Yes),
+        ];
+        Need::Having { kind: Kind::Report, belongs_to: None, columns }
+    }
+
     /// Nothing is handed in or given back in a period that is closed.
     fn check_open(&self) -> Result<(), Rejection> {
         if !self.locked {
@@ -291,7 +308,7 @@ impl Report {
         }
         let period = self.period.map(|period| period.to_string()).unwrap_or_default();
         let message = format!("{period} is locked: ask the leading group's office to unlock it");
-        Err(Rejection::rule("the-period-is-locked", message, None))
+        Err(Rejection::rule(Self::LOCKED, message, None))
     }
 }
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Aggregate, Claim, Context, Date, Event, Fact, Facts, Id, Kind, Need, RegionCode, Rejection, Role,
     Subject,
-    aggregate::{Stamp, commands},
+    aggregate::{Holding, Stamp, commands},
     id::GlobalId,
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -46,6 +46,8 @@ use SupervisionStatus::{Answered, Closed, Escalated, Notified, Opened, Returned,
 impl SupervisionStatus {
     /// States in which the supervised units were told and owe an answer.
     pub const ASKED: &'static [Self] = &[Notified, Escalated, Returned];
+    /// States from which the clock escalates an item whose answer stays out.
+    pub const ESCALATED_BY_RULE: &'static [Self] = &[Notified, Returned];
     /// States in which an answer is still to come; its clock runs.
     pub const UNANSWERED: &'static [Self] = &[Opened, Notified, Escalated, Returned];
 }
@@ -122,7 +124,7 @@ const STEPS: &[Step<SupervisionStatus>] = &[
     Step {
         action: "escalateSupervisionItemByRule",
         term: "逾期升级",
-        from: &[Notified, Returned],
+        from: SupervisionStatus::ESCALATED_BY_RULE,
         to: To::State(Escalated),
         by: CLOCK,
         ..LIFE
@@ -189,7 +191,7 @@ pub struct OpenSupervisionItem {
     pub number: String,
     /// A short heading, at most 200 characters.
     pub title: String,
-    /// What it is about: a task, a report, an indicator or the plan itself.
+    /// What it is about: a task, a report, an indicator or a local plan of the plan, or the plan itself.
     pub subject_id: Option<GlobalId>,
     /// The supervised units, 1 to 200, that answer together (被督办单位).
     pub unit_ids: Vec<Id<Unit>>,
@@ -439,7 +441,7 @@ pub struct SupervisionItem {
 const MOST_ANSWERS: usize = 100;
 
 /// What an item can be about.
-const SUBJECTS: &[Kind] = &[Kind::Task, Kind::Report, Kind::Indicator, Kind::Plan];
+const SUBJECTS: &[Kind] = &[Kind::Task, Kind::Report, Kind::Indicator, Kind::LocalPlan, Kind::Plan];
 
 impl SupervisionItem {
     /// The claim of an item's number in its region.
@@ -591,19 +593,15 @@ impl OpenSupervisionItemByRule {
     }
 }
 
-/// What it is about is of a kind that can be supervised, and belongs to the plan. A report belongs to its duty, which is
-/// not looked up.
+/// What it is about is of a kind that can be supervised, and belongs to the plan. A report is found as one of its duty, and
+/// once more as one of the plan.
 fn check_subject(subject: GlobalId, kinds: &[Kind], plan: Id<Plan>, facts: &Facts) -> Result<(), Rejection> {
     if !kinds.contains(&subject.kind) {
         let terms: Vec<&str> = kinds.iter().map(|kind| kind.name()).collect();
         return Err(Rejection::invalid("subjectId", format!("is not one of {}", terms.join(", "))));
     }
-    let belongs_to = facts.object(subject.uuid).and_then(|fact: &Fact| match fact.kind {
-        Kind::Plan => Some(fact.id),
-        Kind::Task | Kind::Indicator => fact.belongs_to,
-        _ => Some(plan.uuid()),
-    });
-    if belongs_to == Some(plan.uuid()) {
+    let of_plan = |fact: &Fact| fact.id == plan.uuid() || fact.belongs_to == Some(plan.uuid());
+    if facts.objects.iter().any(|fact| fact.id == subject.uuid && of_plan(fact)) {
         return Ok(());
     }
     Err(Rejection::invalid("subjectId", "belongs to another plan"))
@@ -659,8 +657,15 @@ fn needs_to_open(
     let object = |kind, id, field: String| Need::Object { kind, id, field };
     let unit = |(at, id): (usize, &Id<Unit>)| object(Kind::Unit, id.uuid(), format!("unitIds[{at}]"));
     let subject = subject.filter(|subject| SUBJECTS.contains(&subject.kind));
+    // A report belongs to its duty; that it is of the plan stands in its row.
+    let of_plan = subject.filter(|subject| subject.kind == Kind::Report).map(|report| Need::Having {
+        kind: Kind::Report,
+        belongs_to: Some(plan.uuid()),
+        columns: vec![("id", Holding::Id(report.uuid)), ("plan_id", Holding::Id(plan.uuid()))],
+    });
     std::iter::once(object(Kind::Plan, plan.uuid(), "planId".into()))
         .chain(subject.map(|subject| object(subject.kind, subject.uuid, "subjectId".into())))
+        .chain(of_plan)
         .chain(units.iter().take(text::LIST).enumerate().map(unit))
         .chain(above.map(|above| object(Kind::Unit, above.uuid(), "escalationUnitId".into())))
         .collect()

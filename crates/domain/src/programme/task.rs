@@ -470,6 +470,12 @@ pub struct Task {
 const MOST_EVIDENCE: usize = 1_000;
 
 impl Task {
+    /// As what a task names the units that lead it.
+    pub const LEAD: &'static str = "lead";
+    /// As what a task names the units that support it.
+    pub const SUPPORT: &'static str = "support";
+    /// As what a task names units.
+    pub const UNITS: &'static [&'static str] = &[Self::LEAD, Self::SUPPORT];
     /// The claim of a task's number in its plan.
     pub const NUMBER: &'static str = "task.number";
     /// The key of that claim.

@@ -325,8 +325,10 @@ pub(super) fn indicator_commands() -> BoxedStrategy<IndicatorCommand> {
                 }
                 .into()
             }),
-        4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), texts()).prop_map(
-            |(id, number, value, reason)| CorrectMeasurement { id, number, value, reason }.into()
+        4 => (ids(), prop_oneof![4 => -1..6, 1 => any::<i32>()], amounts(), maybe(amounts()), texts()).prop_map(
+            |(id, number, value, former_value, reason)| {
+                CorrectMeasurement { id, number, value, former_value, reason }.into()
+            }
         ),
         4 => (ids(), maybe(texts())).prop_map(|(id, note)| JudgeIndicator { id, note }.into()),
         1 => (ids(), texts()).prop_map(|(id, reason)| RetireIndicator { id, reason }.into()),

@@ -5,7 +5,7 @@ use std::{
 };
 
 use chrono::{Datelike, Weekday};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FileError, ReferenceFile, TimeError};
 use crate::{Date, text};
@@ -18,7 +18,7 @@ const MOST_ENTRIES: usize = 100;
 const YEARS: RangeInclusive<i32> = 1900..=2200;
 
 /// Where the facts of a calendar come from (来源).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CalendarSource {
@@ -31,7 +31,7 @@ pub struct CalendarSource {
 }
 
 /// A holiday (节假日): days of rest, weekends among them, first and last included.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(deny_unknown_fields)]
 pub struct Holiday {
@@ -44,7 +44,7 @@ pub struct Holiday {
 }
 
 /// A day of a weekend that is worked (调休上班日).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(deny_unknown_fields)]
 pub struct MakeUpDay {
@@ -55,7 +55,7 @@ pub struct MakeUpDay {
 }
 
 /// The working days of one year (年度工作日历).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[cfg_attr(feature = "graphql", graphql(name = "WorkingDayCalendar"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -75,7 +75,7 @@ pub struct CalendarYear {
 }
 
 /// Which version of a year something was counted with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 pub struct CalendarVersion {
     /// The year.
@@ -177,7 +177,7 @@ pub struct Reach {
 }
 
 /// The working days of every year that is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calendar {
     years: BTreeMap<i32, CalendarYear>,
 }

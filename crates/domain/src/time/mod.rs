@@ -10,7 +10,10 @@ pub use calendar::{Calendar, CalendarVersion, CalendarYear};
 pub use deadline::{ClockFact, Deadline, deadline};
 pub use due::{DueClock, DueSoon};
 pub use error::{FileError, TimeError};
+pub use moved::{Counted, Difference, Moved, moved};
 pub use rule::{AppliedLimit, TimeLimit, TimeLimits, TimeUnit};
+
+use serde::{Deserialize, Serialize};
 
 /// A reference file as it was read: its name for messages, and its text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub struct ReferenceFile {
 }
 
 /// The working days and time limits that the program counts with (时间参考数据).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeReference {
     /// Working days and days of rest.
     pub calendar: Calendar,

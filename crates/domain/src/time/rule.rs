@@ -2,7 +2,7 @@
 //! day its clock started.
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{FileError, ReferenceFile, TimeError, calendar::next};
 use crate::{Date, text};
@@ -34,7 +34,7 @@ const MOST_LIMITS: usize = 2_000;
 const CODE: usize = 60;
 
 /// One version of a time limit (时限规则版本).
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct TimeLimit {
@@ -80,7 +80,7 @@ impl TimeLimit {
 }
 
 /// A version of a time limit as it was applied to something (适用的时限).
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedLimit {
@@ -131,7 +131,7 @@ const EMBEDDED: &[(&str, &str)] = &[
 const KNOWN: &str = "the program";
 
 /// Every version of every time limit, by code and first day of force.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TimeLimits {
     by_code: BTreeMap<String, Vec<TimeLimit>>,
 }
@@ -194,6 +194,11 @@ impl TimeLimits {
     /// Every version of every time limit.
     pub fn all(&self) -> impl Iterator<Item = &TimeLimit> {
         self.by_code.values().flatten()
+    }
+
+    /// The version of a time limit that begins on this day.
+    pub fn version(&self, code: &str, valid_from: Date) -> Option<&TimeLimit> {
+        self.versions(code).iter().find(|limit| limit.valid_from == valid_from)
     }
 
     /// The version in force on a day.

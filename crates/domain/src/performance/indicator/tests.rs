@@ -151,7 +151,8 @@ fn it_is_judged_by_its_measurements_and_anew_after_a_correction() {
 fn only_what_was_measured_is_corrected() {
     for number in [0, -1, 2, i32::MIN, i32::MAX] {
         let value = "91".parse().unwrap();
-        let command = CorrectMeasurement { id: id(5), number, value, reason: "笔误".into() };
+        let command =
+            CorrectMeasurement { id: id(5), number, value, former_value: None, reason: "笔误".into() };
         given::<Indicator>([defined(), ("ann", recorded(1, "2015", "90"))])
             .when(&office("ann"), command)
             .then_rejected("INVALID_INPUT");
@@ -227,4 +228,163 @@ fn only_an_accepted_survey_of_the_plan_is_a_measured_value() {
             "{rejection:?}"
         );
     }
+}
+
+#[test]
+fn what_was_corrected_meanwhile_is_corrected_only_knowingly() {
+    let value = |text: &str| text.parse::<Amount>().unwrap();
+    let corrected = IndicatorEvent::MeasurementCorrected {
+        number: 1,
+        period: "2015".parse().unwrap(),
+        region_code: "620000".parse().unwrap(),
+        value: value("90"),
+        former_value: value("89.99"),
+        reason: "笔误".into(),
+    };
+    let history = || [defined(), ("ann", recorded(1, "2015", "89.99")), ("bo", corrected.clone())];
+    let correct = |former: Option<&str>| CorrectMeasurement {
+        id: id(5),
+        number: 1,
+        value: value("91"),
+        former_value: former.map(value),
+        reason: "复核".into(),
+    };
+    let told = given::<Indicator>(history())
+        .when(&office("ann"), correct(Some("89.99")))
+        .then_rejected("RULE_VIOLATION");
+    let Rejection::Rule { rule, message, .. } = told else { panic!("{told:?}") };
+    assert_eq!(rule, "the-present-value-is-corrected");
+    assert!(message.contains("it is 90 now"), "{message}");
+    for former in [None, Some("90")] {
+        given::<Indicator>(history()).when(&office("ann"), correct(former)).then([
+            IndicatorEvent::MeasurementCorrected {
+                number: 1,
+                period: "2015".parse().unwrap(),
+                region_code: "620000".parse().unwrap(),
+                value: value("91"),
+                former_value: value("90"),
+                reason: "复核".into(),
+            },
+        ]);
+    }
+}
+
+/// Half-years, quarters and months that share a day, whichever came first.
+#[test]
+fn a_half_year_and_its_quarter_overlap_both_ways() {
+    for (first, second) in
+        [("2015H1", "2015Q2"), ("2015Q2", "2015H1"), ("2015-06", "2015H1"), ("2015", "2015-12")]
+    {
+        let told = given::<Indicator>([defined(), ("ann", recorded(1, first, "91"))])
+            .when(&office("ann"), record(second, "92"))
+            .then_rejected("RULE_VIOLATION");
+        let Rejection::Rule { rule, message, .. } = told else { panic!("{told:?}") };
+        assert_eq!(
+            (rule, message.starts_with(first)),
+            ("periods-do-not-overlap", true),
+            "{second}: {message}"
+        );
+    }
+    given::<Indicator>([defined(), ("ann", recorded(1, "2015H1", "91"))])
+        .when(&office("ann"), record("2015Q3", "92"))
+        .then([recorded(2, "2015Q3", "92")]);
+}
+
+fn with_task() -> (&'static str, IndicatorEvent) {
+    ("ann", IndicatorEvent::Defined(DefineIndicator { task_id: Some(id(3)), ..definition() }))
+}
+fn officer(unit: u128, region: &str) -> Viewer {
+    Viewer {
+        roles: vec![Role::UnitOfficer],
+        units: vec![id(unit)],
+        region: region.parse().unwrap(),
+        ..office("wei")
+    }
+}
+/// That unit 7 leads the task.
+fn led_by_7() -> Facts {
+    let unit = Fact {
+        kind: Kind::Unit,
+        id: Uuid::from_u128(7),
+        status: "ACTIVE".into(),
+        region: "620000".parse().ok(),
+        belongs_to: Some(Uuid::from_u128(3)),
+    };
+    Facts { objects: vec![unit], ..Facts::default() }
+}
+
+#[test]
+fn a_unit_measures_what_it_answers_for() {
+    let by = |viewer: &Viewer, command: RecordMeasurement| {
+        given::<Indicator>([with_task()]).with(led_by_7()).when(viewer, command)
+    };
+    let reported = |unit: u128, region: &str| IndicatorEvent::MeasurementRecorded {
+        number: 1,
+        period: "2015".parse().unwrap(),
+        region_code: region.parse().unwrap(),
+        value: "90".parse().unwrap(),
+        reported_by: Some(id(unit)),
+        evidence: vec![],
+        note: None,
+    };
+    let of = |region: &str| RecordMeasurement { region_code: region.parse().ok(), ..record("2015", "90") };
+    by(&officer(7, "620000"), record("2015", "90")).then([reported(7, "620000")]);
+    let told = by(&officer(8, "620000"), record("2015", "90")).then_rejected("NOT_PERMITTED");
+    assert!(told.to_string().contains("neither leads nor supports"), "{told}");
+    let correct = CorrectMeasurement {
+        id: id(5),
+        number: 1,
+        value: "91".parse().unwrap(),
+        former_value: None,
+        reason: "笔误".into(),
+    };
+    given::<Indicator>([with_task(), ("ann", recorded(1, "2015", "90"))])
+        .with(led_by_7())
+        .when(&officer(8, "620000"), correct)
+        .then_rejected("NOT_PERMITTED");
+    by(&officer(8, "620000"), of("620100")).then_rejected("NOT_PERMITTED");
+    // A unit of a lower region measures nothing of it: who leads the task above does.
+    by(&officer(8, "620100"), of("620100")).then_rejected("NOT_PERMITTED");
+    by(&officer(7, "620000"), of("620100")).then([reported(7, "620100")]);
+    given::<Indicator>([with_task()])
+        .when(&officer(8, "620000"), record("2015", "90"))
+        .then([reported(8, "620000")]);
+    by(&office("ann"), of("620100")).then([match reported(7, "620100") {
+        IndicatorEvent::MeasurementRecorded {
+            number, period, region_code, value, evidence, note, ..
+        } => IndicatorEvent::MeasurementRecorded {
+            number,
+            period,
+            region_code,
+            value,
+            reported_by: None,
+            evidence,
+            note,
+        },
+        other => other,
+    }]);
+}
+
+#[test]
+fn a_locked_report_closes_the_period_to_its_unit() {
+    let lock = Fact {
+        kind: Kind::Report,
+        id: Uuid::from_u128(9),
+        status: "ACCEPTED".into(),
+        region: "620000".parse().ok(),
+        belongs_to: None,
+    };
+    let facts = || Facts { objects: vec![lock.clone()], ..Facts::default() };
+    let told = given::<Indicator>([defined()])
+        .with(facts())
+        .when(&officer(7, "620000"), record("2015", "90"))
+        .then_rejected("RULE_VIOLATION");
+    let Rejection::Rule { rule, message, .. } = told else { panic!("{told:?}") };
+    let report = GlobalId { kind: Kind::Report, uuid: Uuid::from_u128(9) }.to_string();
+    assert_eq!(rule, Report::LOCKED);
+    assert!(message.contains("2015") && message.contains(&report), "{message}");
+    given::<Indicator>([defined()])
+        .with(facts())
+        .when(&office("ann"), record("2015", "90"))
+        .then([recorded(1, "2015", "90")]);
 }
