@@ -7,6 +7,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zhixing_api::{
     config::Settings,
     graphql,
+    identity::settings::IdentitySettings,
     server::{self, Service},
     time_change,
 };
@@ -63,6 +64,7 @@ pub(crate) struct House {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    identity: IdentitySettings,
 }
 
 /// What came back.
@@ -90,8 +92,19 @@ impl House {
         let database = Database::new(base).await;
         let store = open_store(&database, &clock).await;
         let service = Service::start(store.clone()).await.unwrap();
-        let (address, stop, server) = serve(&service).await;
-        Self { clock, store, service, database, http: reqwest::Client::new(), address, stop, server }
+        let identity = IdentitySettings::default();
+        let (address, stop, server) = serve(&service, &identity).await;
+        Self {
+            clock,
+            store,
+            service,
+            database,
+            http: reqwest::Client::new(),
+            address,
+            stop,
+            server,
+            identity,
+        }
     }
 
     async fn close(&mut self) {
@@ -112,7 +125,13 @@ impl House {
         self.store = open_store(&self.database, &self.clock).await;
         self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
         time_change::remember(&self.store, &self.service.time).await.unwrap();
-        (self.address, self.stop, self.server) = serve(&self.service).await;
+        (self.address, self.stop, self.server) = serve(&self.service, &self.identity).await;
+    }
+
+    /// Stops the service and starts it again, trusting these identity providers.
+    pub(crate) async fn restart_trusting(&mut self, identity: IdentitySettings) {
+        self.identity = identity;
+        self.restart().await;
     }
 
     /// A second process on the same database, with the same clock.
@@ -208,8 +227,12 @@ async fn open_store(database: &Database, clock: &Arc<SimulatedClock>) -> EventSt
     EventStore::open(pool, clock.clone(), graphql::catalogue()).await.unwrap()
 }
 
-async fn serve(service: &Service) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
-    let settings = Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() };
+async fn serve(
+    service: &Service,
+    identity: &IdentitySettings,
+) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let settings = Settings { listen, identity: identity.clone(), ..Settings::default() };
     let (stop, stopped) = watch::channel(false);
     let router = server::router(service, &settings, stopped).unwrap();
     let listener = TcpListener::bind(settings.listen).await.unwrap();

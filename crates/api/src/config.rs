@@ -7,7 +7,7 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Limits;
+use crate::{identity::settings::IdentitySettings, protocol::Limits};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +39,8 @@ pub struct Settings {
     pub log: String,
     /// What one request may ask for at most.
     pub limits: Limits,
+    /// Which identity providers are trusted.
+    pub identity: IdentitySettings,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             rules: None,
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
+            identity: IdentitySettings::default(),
         }
     }
 }
@@ -120,6 +123,9 @@ pub enum ConfigError {
         "development tokens let anybody be anybody: they work only when listening on a loopback address, not on {0}"
     )]
     OpenToAll(SocketAddr),
+    /// An identity provider cannot be trusted as it is set.
+    #[error("{0}")]
+    Identity(String),
 }
 
 impl Settings {
@@ -139,6 +145,7 @@ impl Settings {
         if settings.development_tokens == Some(true) && !settings.listen.ip().is_loopback() {
             return Err(ConfigError::OpenToAll(settings.listen));
         }
+        settings.identity.check().map_err(ConfigError::Identity)?;
         Ok(settings)
     }
 

@@ -91,25 +91,39 @@ impl Service {
     }
 }
 
+/// Why the door cannot open.
+#[derive(Debug, thiserror::Error)]
+pub enum NoDoor {
+    /// The schema cannot be guarded: a defect of the program.
+    #[error("the schema cannot be guarded: {0}")]
+    Guard(#[from] GuardError),
+    /// TLS to identity providers cannot be set up.
+    #[error("identity providers cannot be asked: {0}")]
+    Identity(#[from] reqwest::Error),
+}
+
 /// Everything the service answers.
 ///
 /// # Errors
-/// When the schema cannot be guarded (a defect of the program).
+/// When the schema cannot be guarded or TLS cannot be set up.
 pub fn router(
     service: &Service,
     settings: &Settings,
     shutdown: watch::Receiver<bool>,
-) -> Result<Router, GuardError> {
+) -> Result<Router, NoDoor> {
     let store = &service.store;
     let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
-    let identity = Identity::new(store.clone(), settings.takes_development_tokens());
-    let for_requests = store.clone();
+    let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
+    let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
         graphql::schema(store.clone(), service.projector.clone(), service.time.clone()),
         identity.clone(),
         Arc::new(guard),
-        Arc::new(move |request| Session::prepare(&for_requests, request)),
+        Arc::new(move |request| {
+            let (store, identity) = &for_requests;
+            Session::prepare(store, request).data(identity.clone())
+        }),
         Arc::new(move || for_ids.clock().new_id().to_string()),
         shutdown,
     );
