@@ -1,14 +1,16 @@
 // Apollo Client: subscriptions over multipart HTTP, as its HttpLink asks for them by itself, and over graphql-ws; objects
 // cached by `__typename` and `id`.
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
 import { ApolloClient, ApolloLink, CombinedGraphQLErrors, HttpLink, InMemoryCache, gql } from "@apollo/client";
+import { PersistedQueryLink } from "@apollo/client/link/persisted-queries";
 import { GraphQLWsLink } from "@apollo/client/link/subscriptions";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { authorization, documents, iterate, story, url, wsUrl } from "../world.mjs";
 
-const http = () => new HttpLink({ uri: url, headers: { authorization } });
+const http = (options) => new HttpLink({ uri: url, headers: { authorization }, ...options });
 
 const adapter = (client) => {
   const result = (document, variables) => {
@@ -45,6 +47,22 @@ test("the story over Apollo Client, subscriptions over graphql-ws", async (conte
   context.after(() => socket.dispose());
   const link = ApolloLink.split(({ operationType }) => operationType === "subscription", new GraphQLWsLink(socket), http());
   await story(adapter(new ApolloClient({ link, cache: new InMemoryCache() })));
+});
+
+test("the story with queries by GET that are first asked for by their hash, which the service does not know", async () => {
+  const asked = [];
+  const link = http({
+    useGETForQueries: true,
+    fetch: (input, init) => {
+      asked.push(`${init.method} ${new URL(input).searchParams.has("query") || init.method === "POST" ? "document" : "hash"}`);
+      return fetch(input, init);
+    },
+  });
+  const sha256 = (document) => createHash("sha256").update(document).digest("hex");
+  const persisted = new PersistedQueryLink({ sha256 });
+  await story(adapter(new ApolloClient({ link: persisted.concat(link), cache: new InMemoryCache() })));
+  // Told once that there are none, it asks for documents.
+  assert.deepEqual(asked.slice(0, 3), ["GET hash", "GET document", "GET document"]);
 });
 
 test("what a mutation changes is changed in the cache", async () => {
