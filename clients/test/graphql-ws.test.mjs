@@ -1,11 +1,14 @@
 // graphql-ws: everything over one WebSocket.
+import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createClient } from "graphql-ws";
 import WebSocket from "ws";
 import { authorization, documents, story, wsUrl } from "../world.mjs";
 
 test("the story over graphql-ws", async (context) => {
-  const client = createClient({ url: wsUrl, webSocketImpl: WebSocket, connectionParams: { authorization } });
+  let retries = 0;
+  const on = { connecting: (isRetry) => (retries += Number(isRetry)) };
+  const client = createClient({ url: wsUrl, webSocketImpl: WebSocket, connectionParams: { authorization }, on });
   context.after(() => client.dispose());
   const follow = async function* (document, variables) {
     for await (const { data, errors } of client.iterate({ query: documents[document], variables })) {
@@ -18,4 +21,5 @@ test("the story over graphql-ws", async (context) => {
     fault: (document) => follow(document).next().then(() => [], (errors) => errors),
     follow,
   });
+  assert.equal(retries, 0);
 });
