@@ -1,6 +1,7 @@
 //! `zhixing serve`.
 use std::time::Duration;
 
+use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Failure, import, open, reference, screen};
@@ -48,6 +49,12 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         scheduler.supervising(settings.supervise).start(stopped.clone())
     });
     let mut until = stopped.clone();
+    // An answer over a WebSocket is several small writes; none waits until the one before it is acknowledged.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection collects small writes");
+        }
+    });
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
         let _ = until.wait_for(|stop| *stop).await;
     });

@@ -78,6 +78,7 @@ pub fn schema(store: EventStore, projector: Projector, time: Arc<TimeReference>)
 
 /// The schema as text, sorted, so that its history is readable.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let options =
+        SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
     build().finish().sdl_with_options(options)
 }

@@ -110,6 +110,8 @@ fn same_origin(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal> {
 enum Close {
     /// With a code and a reason.
     With(u16, String),
+    /// The other side closes and waits for the answer: without one it takes the end for a failure.
+    Asked,
     /// The other side is gone already.
     Gone,
 }
@@ -229,7 +231,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             Some(Ok(Message::Text(text))) => self.message(text.as_str()).await,
             Some(Ok(Message::Binary(_))) => Err(close(4400, "Invalid message: binary")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(Close::Gone),
+            Some(Ok(Message::Close(_))) => Err(Close::Asked),
+            None => Err(Close::Gone),
             Some(Err(problem)) => Err(unreadable(&problem)),
         }
     }
@@ -405,18 +408,24 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
     /// Ends all operations, says why, and waits a little for the other side to hear it.
     async fn farewell(mut self, close: Close) {
         self.running.clear();
-        if let Close::With(code, reason) = close {
-            // A close frame has room for 123 bytes.
-            let reason = reason[..reason.floor_char_boundary(120)].to_owned();
-            let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            let goodbye = async {
-                if self.socket.send(frame).await.is_ok() {
-                    while let Some(Ok(_)) = self.socket.recv().await {}
+        let goodbye = async {
+            let said = match close {
+                Close::With(code, reason) => {
+                    // A close frame has room for 123 bytes.
+                    let reason = reason[..reason.floor_char_boundary(120)].to_owned();
+                    let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+                    self.socket.send(frame).await.is_ok()
                 }
+                // The library has an answer ready and writes it when it is asked again.
+                Close::Asked => true,
+                Close::Gone => false,
             };
-            // Whether they heard it or not, the socket is dropped now.
-            let _ = timeout(FAREWELL, goodbye).await;
-        }
+            if said {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        // Whether they heard it or not, the socket is dropped now.
+        let _ = timeout(FAREWELL, goodbye).await;
     }
 }
 
@@ -428,6 +437,9 @@ fn unreadable(problem: &axum::Error) -> Close {
     }
     if text.contains("UTF-8") || text.contains("utf-8") {
         return close(close_code::INVALID, "Invalid UTF-8");
+    }
+    if text.contains("protocol error") {
+        return close(close_code::PROTOCOL, "Protocol error");
     }
     Close::Gone
 }
