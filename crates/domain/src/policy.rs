@@ -1,5 +1,5 @@
 //! Who may do what to whom: one pure function over roles and scope, used by every door.
-use crate::{Id, RegionCode, organisation::unit::Unit};
+use crate::{Id, Kind, RegionCode, organisation::unit::Unit};
 
 vocabulary! {
     /// What a person or machine is trusted with (角色).
@@ -157,6 +157,99 @@ pub fn may(viewer: &Viewer, by: &[By], subject: &Subject) -> Result<(), &'static
     Err(reason)
 }
 
+/// To whom objects of a kind are open (公开范围).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// To everybody: who answers for what is public.
+    Everybody,
+    /// To everybody once published; before, to officials in scope.
+    OncePublished,
+    /// To officials in scope.
+    Officials,
+    /// To those who keep access: administrators and auditors of the region.
+    KeepersOfAccess,
+}
+
+/// To whom objects of this kind are open. A new kind needs a decision here.
+pub const fn audience(kind: Kind) -> Audience {
+    match kind {
+        Kind::Unit | Kind::LeadingGroup => Audience::Everybody,
+        Kind::Plan
+        | Kind::Task
+        | Kind::Indicator
+        | Kind::Survey
+        | Kind::AssessmentScheme
+        | Kind::Assessment => Audience::OncePublished,
+        Kind::DataImport | Kind::ReportingDuty | Kind::Report | Kind::SupervisionItem | Kind::LocalPlan => {
+            Audience::Officials
+        }
+        Kind::RoleGrant | Kind::ServiceKey => Audience::KeepersOfAccess,
+    }
+}
+
+/// Which objects of a kind a viewer sees (可见范围): what is published, all of a region, and what names their units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sight {
+    /// Whether they see what is published.
+    pub published: bool,
+    /// They see everything in this region, published or not.
+    pub region: Option<RegionCode>,
+    /// They see everything that names one of these units, published or not.
+    pub units: Vec<Id<Unit>>,
+}
+
+/// What the rules of sight need to know of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Whether it is published.
+    pub published: bool,
+    /// Where it lies.
+    pub region: Option<RegionCode>,
+    /// The units that it names: leading, supporting, reporting, addressed, assessed.
+    pub units: Vec<Id<Unit>>,
+}
+
+/// Which objects of a kind `viewer` sees: the one rule for queries, nested fields, subscriptions and downloads.
+///
+/// The office, inspectors, auditors and connected systems see their region and all inside it; officers and approvers
+/// what names their unit; administrators grants and keys, and no more of the programme than everybody.
+pub fn sight(viewer: &Viewer, kind: Kind) -> Sight {
+    let any = |roles: &[Role]| viewer.roles.iter().any(|role| roles.contains(role));
+    let audience = audience(kind);
+    if audience == Audience::KeepersOfAccess {
+        let keeps = any(&[Role::Administrator, Role::Auditor]);
+        return Sight { region: keeps.then_some(viewer.region), ..Sight::default() };
+    }
+    let oversees =
+        any(&[Role::LeadingGroupOffice, Role::Inspector, Role::Auditor, Role::Integrator, Role::Scheduler]);
+    let works = any(&[Role::UnitOfficer, Role::UnitApprover]);
+    Sight {
+        published: audience != Audience::Officials,
+        region: match audience {
+            Audience::Everybody => Some(RegionCode::COUNTRY),
+            _ => oversees.then_some(viewer.region),
+        },
+        units: if works { viewer.units.clone() } else { Vec::new() },
+    }
+}
+
+impl Sight {
+    /// Whether they see all of the kind.
+    pub fn is_whole(&self) -> bool {
+        self.region == Some(RegionCode::COUNTRY)
+    }
+    /// Whether they see this object although it may not be published.
+    pub fn is_inside(&self, seen: &Seen) -> bool {
+        self.is_whole()
+            || self.region.zip(seen.region).is_some_and(|(own, region)| own.covers(region))
+            || self.units.iter().any(|unit| seen.units.contains(unit))
+    }
+    /// Whether they see this object.
+    pub fn sees(&self, seen: &Seen) -> bool {
+        self.published && seen.published || self.is_inside(seen)
+    }
+}
+
 /// Whether one more pair of eyes is looking: neither the same person nor anybody of a leading unit.
 pub fn is_another(viewer: &Viewer, subject: &Subject) -> bool {
     subject.checked_person.as_ref() != Some(&viewer.actor) && !viewer.is_one_of(&subject.lead_units)
@@ -177,6 +270,35 @@ mod tests {
         assert_eq!(may(&viewer(Role::LeadingGroupOffice, "620000"), &by, &city), Ok(()));
         assert!(may(&viewer(Role::LeadingGroupOffice, "430000"), &by, &city).is_err());
         assert!(may(&viewer(Role::UnitOfficer, "620000"), &by, &city).is_err());
+    }
+
+    #[test]
+    fn sight_ends_at_borders_and_at_units() {
+        let unit = |number| Id::<Unit>::new(uuid::Uuid::from_u128(number));
+        let report = |region: &str, named: u128| Seen {
+            published: false,
+            region: region.parse().ok(),
+            units: vec![unit(named)],
+        };
+        let sees = |viewer: &Viewer, kind, seen: &Seen| sight(viewer, kind).sees(seen);
+        let office = viewer(Role::LeadingGroupOffice, "620000");
+        assert!(sees(&office, Kind::Report, &report("620100", 1)));
+        assert!(!sees(&office, Kind::Report, &report("430100", 1)));
+        let officer = Viewer { units: vec![unit(1)], ..viewer(Role::UnitOfficer, "620100") };
+        assert!(sees(&officer, Kind::Report, &report("430000", 1)), "it names their unit");
+        assert!(!sees(&officer, Kind::Report, &report("620100", 2)), "a neighbour's is not theirs");
+        let published = Seen { published: true, ..report("430000", 9) };
+        for role in Role::ALL {
+            let anybody = viewer(*role, "620000");
+            assert!(sees(&anybody, Kind::Plan, &published), "{role}");
+            assert!(sees(&anybody, Kind::Unit, &report("430000", 9)), "{role}");
+            let keeps = matches!(role, Role::Administrator | Role::Auditor);
+            assert_eq!(sees(&anybody, Kind::ServiceKey, &report("620100", 9)), keeps, "{role}");
+            assert!(!sees(&anybody, Kind::ServiceKey, &report("430000", 9)), "{role}");
+        }
+        for role in [Role::Public, Role::Enterprise, Role::Administrator] {
+            assert!(!sees(&viewer(role, "100000"), Kind::Report, &published), "{role}");
+        }
     }
 
     #[test]

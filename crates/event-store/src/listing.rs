@@ -92,7 +92,7 @@ impl Reader {
             Self::Postgres(_) => Expr::col("id").eq(PgFunc::any(Expr::value(keys.to_vec()))),
             Self::Sqlite(_) => Expr::col("id").is_in(keys.iter().copied()),
         };
-        self.all(filter.add(has_key), keys.len() as u64).await
+        self.all(Condition::all().add(filter).add(has_key), keys.len() as u64).await
     }
 
     /// Rows in no order, at most `limit`.
@@ -235,7 +235,9 @@ fn select<R: Row>(filter: Condition) -> SelectStatement {
 }
 
 fn page<R: Row>(listing: Listing) -> SelectStatement {
-    let Listing { mut filter, sort, after, before, from_end, limit } = listing;
+    let Listing { filter, sort, after, before, from_end, limit } = listing;
+    // What is added must hold as well, whatever the filter is made of.
+    let mut filter = Condition::all().add(filter);
     if let Some(cursor) = after {
         filter = filter.add(beyond(sort, &cursor, sort.descending));
     }

@@ -31,7 +31,7 @@ use super::{
     event::Position,
     figures,
     unit::Unit,
-    view::for_officials,
+    view::Visible,
 };
 
 /// Code of the rule that says for how long an announced result can be objected to.
@@ -282,8 +282,9 @@ pub async fn announce(
     objections_until: Date,
 ) -> Result<Written, Error> {
     let AssessmentScheme { life, .. } = row(store, input.scheme_id, "schemeId").await?;
-    let reviewed =
-        for_officials(viewer).has("scheme_id", Some(life.id)).has("status", Some(AssessmentStatus::Reviewed));
+    let reviewed = Assessment::visible_to(viewer)
+        .has("scheme_id", Some(life.id))
+        .has("status", Some(AssessmentStatus::Reviewed));
     let rows: Vec<Assessment> = store.pool().all(reviewed, MOST_ANNOUNCED).await?;
     if rows.is_empty() {
         let message = "no result of this scheme is reviewed and waits to be announced";

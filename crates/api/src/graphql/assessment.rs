@@ -1,11 +1,11 @@
 //! Assessments, as the API shows and takes them: every score with the figures and events behind it.
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result, SimpleObject};
 use futures_util::FutureExt;
-use sea_query::Condition;
+use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Amount, Date, Id, RegionCode, Viewer,
+    Amount, Date, Id, Kind, RegionCode, Viewer,
     id::{GlobalId, Key},
     organisation::unit,
     performance::{
@@ -18,6 +18,7 @@ use zhixing_domain::{
         attainment::Comparator,
         scoring::{AssessmentItem, Cited, Rules, Scored},
     },
+    policy::{self, Seen},
     programme::{plan, task::Evidence},
 };
 use zhixing_event_store::Link;
@@ -32,10 +33,10 @@ use super::{
     found::Found,
     league_table::{percent, rank_of},
     node::{self, Node},
-    plan::Plan,
+    plan::{Plan, of_visible_plans},
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, named, view, visible},
 };
 
 view! {
@@ -71,17 +72,17 @@ view! {
         total: Option<Amount>,
         /// Its grade; null before it was scored.
         grade: Option<String>,
-        /// What was said when it was reviewed.
+        #[graphql(skip)]
         review_note: Option<String>,
         /// The last day on which it can be objected to.
         objections_until: Option<Date>,
-        /// What was objected to.
+        #[graphql(skip)]
         objection: Option<String>,
-        /// Why it was appealed against.
+        #[graphql(skip)]
         appeal: Option<String>,
-        /// Why the last objection or appeal was upheld or rejected.
+        #[graphql(skip)]
         decision: Option<String>,
-        /// To whom the result was given and for what.
+        #[graphql(skip)]
         applied_note: Option<String>,
     }
 }
@@ -160,6 +161,14 @@ impl Fold for Assessment {
     }
 }
 
+impl Assessment {
+    /// Whether a viewer sees more of it than the result that is published.
+    pub fn is_inside(&self, viewer: &Viewer) -> bool {
+        let seen = Seen { published: false, region: Some(self.region_code), units: vec![self.unit_id.0] };
+        policy::sight(viewer, Kind::Assessment).is_inside(&seen)
+    }
+}
+
 impl Visible for Assessment {
     const RELATIONS: &'static [&'static str] = &["plan", "unit"];
 
@@ -171,8 +180,11 @@ impl Visible for Assessment {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        // Of the public is the result that nobody can object to any more; what led to it is not.
+        let settled = [AssessmentStatus::Final, AssessmentStatus::Applied];
+        let settled = of_visible_plans(viewer).add(Expr::col("status").is_in(settled));
+        visible(viewer, Kind::Assessment, settled, named(viewer, "id", &[ASSESSED]))
     }
 }
 
@@ -206,8 +218,11 @@ impl ScoreEvidence {
     async fn version(&self) -> i64 {
         self.0.version
     }
-    /// The event itself.
+    /// The event itself; null when the viewer may not see its object.
     async fn event(&self, ctx: &Context<'_>) -> Result<Option<event::Event>> {
+        if node::load(ctx, self.0.subject).boxed().await?.is_none() {
+            return Ok(None);
+        }
         let (stream, after) = (self.0.subject.uuid, self.0.version - 1);
         let events = ctx.store().pool().read_stream(stream, after, 1).await.map_err(error::fault)?;
         Ok(events.into_iter().next().map(|found| event::Event(found.into())))
@@ -270,8 +285,11 @@ impl Assessment {
     async fn region(&self) -> Option<Region> {
         Region::find(self.region_code)
     }
-    /// What the unit says of itself.
-    async fn self_assessment(&self) -> Option<SelfAssessment> {
+    /// What the unit says of itself. For officials in scope.
+    async fn self_assessment(&self, ctx: &Context<'_>) -> Option<SelfAssessment> {
+        if !self.is_inside(ctx.viewer()) {
+            return None;
+        }
         let (scores, evidence) = (self.self_scores.to_vec(), self.self_evidence.to_vec());
         Some(SelfAssessment { summary: self.self_summary.clone()?, scores, evidence })
     }
@@ -298,6 +316,31 @@ impl Assessment {
             inputs: self.items.iter().map(input).collect(),
             vetoes: self.vetoes.to_vec(),
         })
+    }
+    /// What was said when it was reviewed. For officials in scope.
+    #[graphql(name = "reviewNote")]
+    async fn shown_review_note(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.review_note.as_deref().filter(|_| self.is_inside(ctx.viewer()))
+    }
+    /// What was objected to. For officials in scope.
+    #[graphql(name = "objection")]
+    async fn shown_objection(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.objection.as_deref().filter(|_| self.is_inside(ctx.viewer()))
+    }
+    /// Why it was appealed against. For officials in scope.
+    #[graphql(name = "appeal")]
+    async fn shown_appeal(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.appeal.as_deref().filter(|_| self.is_inside(ctx.viewer()))
+    }
+    /// Why the last objection or appeal was upheld or rejected. For officials in scope.
+    #[graphql(name = "decision")]
+    async fn shown_decision(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.decision.as_deref().filter(|_| self.is_inside(ctx.viewer()))
+    }
+    /// To whom the result was given and for what. For officials in scope.
+    #[graphql(name = "appliedNote")]
+    async fn shown_applied_note(&self, ctx: &Context<'_>) -> Option<&str> {
+        self.applied_note.as_deref().filter(|_| self.is_inside(ctx.viewer()))
     }
     /// Its rank among those of its scheme; null before it was scored.
     async fn rank(&self, ctx: &Context<'_>) -> Result<Option<i32>> {

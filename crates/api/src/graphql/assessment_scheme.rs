@@ -1,11 +1,11 @@
 //! Assessment schemes, as the API shows and takes them, and the league table of each.
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result};
 use futures_util::FutureExt;
-use sea_query::Condition;
+use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Amount, Id, RegionCode, Viewer,
+    Amount, Id, Kind, RegionCode, Viewer,
     id::Key,
     performance::{
         assessment_scheme::{
@@ -24,9 +24,9 @@ use super::{
     context::Ask,
     found::Found,
     league_table::{self, LeagueRow},
-    plan::Plan,
+    plan::{Plan, of_visible_plans},
     region::Region,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, view, visible},
     workbench::Workbench,
 };
 
@@ -85,8 +85,9 @@ impl Visible for AssessmentScheme {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        let issued = Condition::all().add(Expr::col("status").ne(AssessmentSchemeStatus::Draft));
+        visible(viewer, Kind::AssessmentScheme, of_visible_plans(viewer).add(issued), None)
     }
 }
 

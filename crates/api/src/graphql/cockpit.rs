@@ -23,6 +23,7 @@ use super::{
     report::Report,
     supervision_item::SupervisionItem,
     task::Task,
+    view::Visible,
 };
 use crate::projections::plan_progress::{self, TaskCount};
 
@@ -98,11 +99,11 @@ const NEXT: i32 = 10;
 const MOST_STATES: u64 = 100;
 
 /// How many rows of the plan stand where, in the order of the words; nothing for those who may not see them.
-async fn tally<R: Row>(ctx: &Context<'_>, plan: &Plan) -> Result<Option<Vec<StatusCount>>> {
+async fn tally<R: Row + Visible>(ctx: &Context<'_>, plan: &Plan) -> Result<Option<Vec<StatusCount>>> {
     if !ctx.viewer().is_official() {
         return Ok(None);
     }
-    let of_plan = Condition::all().has("plan_id", Some(plan.life.id));
+    let of_plan = Condition::all().add(R::visible_to(ctx.viewer())).has("plan_id", Some(plan.life.id));
     let mut counts = ctx.store().pool().tally::<R>("status", of_plan).await.map_err(error::fault)?;
     counts.sort();
     Ok(Some(counts.into_iter().map(|(status, count)| StatusCount { status, count }).collect()))
@@ -112,8 +113,10 @@ async fn overdue_by_kind(ctx: &Context<'_>, plan: &Plan, today: Date) -> Result<
     if !ctx.viewer().is_official() {
         return Ok(None);
     }
-    let overdue =
-        Condition::all().has("plan_id", Some(plan.life.id)).add(Expr::col("due_on").lt(Expr::value(today)));
+    let overdue = Condition::all()
+        .add(DueItem::visible_to(ctx.viewer()))
+        .has("plan_id", Some(plan.life.id))
+        .add(Expr::col("due_on").lt(Expr::value(today)));
     let counts = ctx.store().pool().tally::<DueItem>("kind", overdue).await.map_err(error::fault)?;
     let of = |kind: &Kind| {
         let (_, count) = counts.iter().find(|(word, _)| word == kind.as_str())?;

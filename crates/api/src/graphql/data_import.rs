@@ -5,7 +5,7 @@ use sea_query::Condition;
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Id, RegionCode, Viewer,
+    Id, Kind, RegionCode, Viewer,
     id::Key,
     programme::{
         data_import::{
@@ -22,7 +22,7 @@ use super::{
     error::{self, InvalidInput, UserError},
     event::Position,
     plan::Plan,
-    view::{Fold, Life, Visible, for_officials, view},
+    view::{Fold, Life, Visible, nothing, view, visible},
 };
 use crate::import::{self, Importer, Job};
 
@@ -96,8 +96,8 @@ impl Fold for DataImport {
 }
 
 impl Visible for DataImport {
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::DataImport, nothing(), None)
     }
 }
 

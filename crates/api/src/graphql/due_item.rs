@@ -25,7 +25,7 @@ use super::{
     reporting_duty::{ADDRESSEE, REPORTER},
     supervision_item::{self, SUPERVISED, SupervisionItemConnection},
     task::{self, LEAD, SUPPORT, TaskConnection},
-    view::{Visible, for_officials},
+    view::{Visible, inside, named},
 };
 
 /// Something open that has a due date.
@@ -49,8 +49,9 @@ impl Row for DueItem {
 }
 
 impl Visible for DueItem {
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        // Of every kind that can be due the same officials see the same.
+        inside(viewer, Kind::Report, named(viewer, "id", DOERS))
     }
 }
 
@@ -186,7 +187,7 @@ impl Desk {
             DeskTasks::Led => LEAD,
             DeskTasks::Supported => SUPPORT,
         };
-        let own = for_officials(ctx.viewer())
+        let own = Condition::all()
             .names(Some(self.unit.uuid()), &[relation])
             .add(Expr::col("status").is_not_in(Kind::Task.lifecycle().finals));
         let by_due = task::TaskOrder { field: task::TaskOrderField::DueOn, direction: OrderDirection::Asc };

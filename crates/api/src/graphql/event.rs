@@ -7,12 +7,17 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
-use zhixing_domain::{Id, Kind, RegionCode, id::GlobalId, organisation::unit};
+use zhixing_domain::{
+    Id, Kind, RegionCode,
+    id::GlobalId,
+    organisation::unit,
+    policy::{self, Seen},
+};
 use zhixing_event_store::{EventFilter, event::Shared};
 
 use super::{
     connection::{PageInfo, Paging},
-    context::Ask,
+    context::{Ask, Session},
     error,
     found::Found,
     node::{self, Node},
@@ -235,6 +240,16 @@ impl ChangeWhere {
     }
 }
 
+/// Whether the viewer may see what an event is about. Its region answers for most; the rest is looked up.
+async fn sees(session: &Session, event: &Shared) -> Result<bool> {
+    let sight = policy::sight(&session.viewer, event.kind);
+    let by_region = Seen { region: event.region_code, ..Seen::default() };
+    if sight.is_inside(&by_region) {
+        return Ok(true);
+    }
+    node::is_open_to(session, GlobalId { kind: event.kind, uuid: event.stream_id }).await
+}
+
 /// What can be followed.
 #[derive(Debug, Default)]
 pub struct Subscriptions;
@@ -269,12 +284,19 @@ impl Subscriptions {
         Ok(ctx.store().follow(after).filter_map(move |event| {
             // The subject of an event is shown as it is now, not as it was when another event came.
             session.forget();
-            let wanted = match event {
-                Ok(event) if !filter.admits(&event) => None,
-                Ok(event) => Some(Ok(Event(event))),
-                Err(error) => Some(Err(error::fault(error))),
-            };
-            std::future::ready(wanted)
+            let event = event.map_err(error::fault).map(|event| filter.admits(&event).then_some(event));
+            let session = session.clone();
+            async move {
+                match event {
+                    Ok(None) => None,
+                    Ok(Some(event)) => match sees(&session, &event).await {
+                        Ok(true) => Some(Ok(Event(event))),
+                        Ok(false) => None,
+                        Err(error) => Some(Err(error)),
+                    },
+                    Err(error) => Some(Err(error)),
+                }
+            }
         }))
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Amount, Date, Id, Period, RegionCode, Viewer,
+    Amount, Date, Id, Kind, Period, RegionCode, Viewer,
     id::Key,
     organisation::unit,
     performance::{
@@ -31,9 +31,9 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     survey::{self, SurveyConnection, SurveyOrder, SurveyWhere},
-    task::Task,
+    task::{LEAD, SUPPORT, Task},
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view},
+    view::{Fold, Life, Visible, Wanted, named, view, visible},
 };
 
 view! {
@@ -178,8 +178,8 @@ impl Visible for Indicator {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        of_visible_plans(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::Indicator, of_visible_plans(viewer), named(viewer, "task_id", &[LEAD, SUPPORT]))
     }
 }
 
@@ -389,7 +389,7 @@ impl Row for Measurement {
 }
 
 impl Visible for Measurement {
-    fn visible_to(_: &Viewer) -> Condition {
+    fn seen_by(_: &Viewer) -> Condition {
         // It is reached only through an indicator that the viewer may see.
         Condition::all()
     }

@@ -191,7 +191,7 @@ impl Visible for LeadingGroup {
         }
     }
 
-    fn visible_to(_: &Viewer) -> Condition {
+    fn seen_by(_: &Viewer) -> Condition {
         // Who leads quality work is public information of the government.
         Condition::all()
     }

@@ -1,5 +1,5 @@
 //! League tables (排名): who stands where, why, and against the year before.
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use async_graphql::{Context, Result, SimpleObject};
 use rust_decimal::Decimal;
@@ -133,7 +133,14 @@ pub async fn of(
         .map(|(rank, standing)| (standing.assessment.unit_id.0.uuid(), rank))
         .collect();
     let mut rows = Vec::new();
+    // Ranks are those among all; rows are shown to whom they are open.
+    let ids: Vec<Id<_>> = now.iter().map(|standing| standing.assessment.life.id.0).collect();
+    let open = ctx.load_all::<Assessment>(&ids).await?;
+    let open: HashSet<Uuid> = open.iter().map(|row| row.life.id.0.uuid()).collect();
     for (rank, Standing { assessment, total, vetoed }) in ranked(now) {
+        if !open.contains(&assessment.life.id.0.uuid()) {
+            continue;
+        }
         let unit = assessment.unit_id.0.uuid();
         let former_rank = former.get(&unit).copied();
         let grade = match &rules {

@@ -6,7 +6,7 @@ use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Date, Id, RegionCode, Rejection, Viewer,
+    Date, Id, Kind, RegionCode, Rejection, Viewer,
     id::Key,
     organisation::unit,
     programme::{
@@ -34,7 +34,7 @@ use super::{
     reporting_duty::ADDRESSEE,
     time::Deadline,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, named, nothing, view, visible},
 };
 
 view! {
@@ -184,8 +184,8 @@ impl Visible for LocalPlan {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::LocalPlan, nothing(), named(viewer, "id", &[FILER, ADDRESSEE]))
     }
 }
 

@@ -2,11 +2,29 @@
 use async_graphql::{Context, Interface, Object, Result};
 use zhixing_domain::{Id, Kind, id::GlobalId};
 
+use zhixing_event_store::View;
+
 use super::{
-    assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
-    error, found::Found, indicator::Indicator, leading_group::LeadingGroup, local_plan::LocalPlan,
-    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty, role_grant::RoleGrant,
-    service_key::ServiceKey, supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
+    assessment::Assessment,
+    assessment_scheme::AssessmentScheme,
+    context::{Ask, Session},
+    data_import::DataImport,
+    error,
+    found::Found,
+    indicator::Indicator,
+    leading_group::LeadingGroup,
+    local_plan::LocalPlan,
+    plan::Plan,
+    region::Region,
+    report::Report,
+    reporting_duty::ReportingDuty,
+    role_grant::RoleGrant,
+    service_key::ServiceKey,
+    supervision_item::SupervisionItem,
+    survey::Survey,
+    task::Task,
+    unit::Unit,
+    view::Visible,
 };
 
 /// Anything with an id.
@@ -77,6 +95,34 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::ServiceKey => ctx.load::<ServiceKey>(Id::new(id.uuid)).await?.map(own).map(Node::ServiceKey),
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
+}
+
+/// Whether there is such an object and the viewer of a session may see it.
+///
+/// # Errors
+/// When the database fails.
+pub async fn is_open_to(session: &Session, id: GlobalId) -> Result<bool> {
+    async fn found<V: View + Visible>(session: &Session, key: uuid::Uuid) -> Result<bool> {
+        let rows = session.rows().load::<V>(vec![key]).await;
+        rows.map(|rows| !rows.is_empty()).map_err(|fault| error::shared_fault(&fault))
+    }
+    match id.kind {
+        Kind::Unit => found::<Unit>(session, id.uuid).await,
+        Kind::Plan => found::<Plan>(session, id.uuid).await,
+        Kind::Task => found::<Task>(session, id.uuid).await,
+        Kind::Indicator => found::<Indicator>(session, id.uuid).await,
+        Kind::DataImport => found::<DataImport>(session, id.uuid).await,
+        Kind::ReportingDuty => found::<ReportingDuty>(session, id.uuid).await,
+        Kind::AssessmentScheme => found::<AssessmentScheme>(session, id.uuid).await,
+        Kind::Assessment => found::<Assessment>(session, id.uuid).await,
+        Kind::Report => found::<Report>(session, id.uuid).await,
+        Kind::SupervisionItem => found::<SupervisionItem>(session, id.uuid).await,
+        Kind::Survey => found::<Survey>(session, id.uuid).await,
+        Kind::LeadingGroup => found::<LeadingGroup>(session, id.uuid).await,
+        Kind::RoleGrant => found::<RoleGrant>(session, id.uuid).await,
+        Kind::ServiceKey => found::<ServiceKey>(session, id.uuid).await,
+        Kind::LocalPlan => found::<LocalPlan>(session, id.uuid).await,
+    }
 }
 
 /// An interface is made of objects, not of what they stand in.

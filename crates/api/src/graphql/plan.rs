@@ -4,9 +4,10 @@ use futures_util::FutureExt;
 use sea_query::{Condition, Expr, ExprTrait, Query};
 use sqlx::types::Json;
 use zhixing_domain::{
-    Date, Id, RegionCode, Viewer,
+    Date, Id, Kind, RegionCode, Viewer,
     id::Key,
     organisation::unit,
+    policy,
     programme::plan::{
         AmendPlan, Basis, BringPlanIntoForce, ConcludePlan, DraftPlan, EnterPlanPhase, IssuePlan, OneOffDuty, Phase,
         Plan as Domain, PlanContent, PlanEvent as Event, PlanStatus, RecordPlanDuties, RepealPlan, StatedReportingDuty,
@@ -31,7 +32,7 @@ use super::{
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     task_tree::TaskTree,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view},
+    view::{Fold, Life, Visible, Wanted, view, visible},
 };
 
 view! {
@@ -163,15 +164,15 @@ impl Visible for Plan {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        let everything = Condition::all();
-        if viewer.is_official() { everything } else { everything.add(Expr::col("status").ne(PlanStatus::Draft)) }
+    fn seen_by(viewer: &Viewer) -> Condition {
+        let issued = Condition::all().add(Expr::col("status").ne(PlanStatus::Draft));
+        visible(viewer, Kind::Plan, issued, None)
     }
 }
 
-/// Rows that belong to a plan are seen by whoever may see the plan.
+/// Rows that belong to a plan that the viewer may see.
 pub fn of_visible_plans(viewer: &Viewer) -> Condition {
-    if viewer.is_official() {
+    if policy::sight(viewer, Kind::Plan).is_whole() {
         return Condition::all();
     }
     let plans = Query::select().column("id").from("plans").cond_where(Plan::visible_to(viewer)).to_owned();

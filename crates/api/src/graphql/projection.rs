@@ -5,7 +5,7 @@ use async_graphql::{
     ComplexObject, Context, Enum, ErrorExtensions, InputObject, Object, Result, SimpleObject,
 };
 use chrono::{DateTime, Utc};
-use sea_query::Condition;
+use sea_query::{Condition, Expr, ExprTrait, Query};
 use zhixing_domain::{Kind, RegionCode, Role, Viewer, id::GlobalId};
 use zhixing_event_store::{Projector, projector};
 
@@ -15,7 +15,7 @@ use super::{
     error,
     event::Position,
     node::{self, Node},
-    view::{Visible, for_officials},
+    view::{Visible, inside},
 };
 use crate::projections::timeline::{self, Entry};
 
@@ -109,8 +109,17 @@ pub async fn reach(ctx: &Context<'_>, name: &str, at_least: Option<Position>) ->
 }
 
 impl Visible for Entry {
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        let units = viewer.units.iter().map(|unit| unit.uuid());
+        let links = Query::select()
+            .column("source_id")
+            .from("links")
+            .and_where(Expr::col("target_id").is_in(units))
+            .to_owned();
+        let own = Condition::all().add(Expr::col("subject_id").in_subquery(links));
+        // Grants and keys have their own readers.
+        let kept = Expr::col("kind").is_not_in([Kind::RoleGrant, Kind::ServiceKey]);
+        Condition::all().add(inside(viewer, Kind::Report, Some(own))).add(kept)
     }
 }
 

@@ -6,7 +6,7 @@ use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Date, Id, Period, RegionCode, Viewer,
+    Date, Id, Kind, Period, RegionCode, Viewer,
     id::Key,
     organisation::unit,
     performance::{
@@ -33,7 +33,7 @@ use super::{
     supervision_item::{self, SupervisionItemConnection, SupervisionItemOrder, SupervisionItemWhere},
     time::Deadline,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, named, nothing, view, visible},
 };
 
 view! {
@@ -200,8 +200,8 @@ impl Visible for Report {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::Report, nothing(), named(viewer, "id", &[REPORTER, ADDRESSEE]))
     }
 }
 

@@ -32,7 +32,7 @@ use super::{
     report::Report,
     reporting_duty::ReportingDuty,
     unit::Unit,
-    view::for_officials,
+    view::Visible,
 };
 
 /// Most reports that one figure or calendar is counted from.
@@ -96,7 +96,7 @@ pub struct ReportingWhere {
 }
 
 async fn counted(ctx: &Context<'_>, wanted: ReportingWhere) -> Result<Vec<Counted>> {
-    let filter = for_officials(ctx.viewer())
+    let filter = Report::visible_to(ctx.viewer())
         .has("plan_id", wanted.plan)
         .has("duty_id", wanted.duty)
         .has("reporter_id", wanted.reporter)
@@ -384,7 +384,7 @@ together!(LockReportingPeriodPayload);
 
 async fn lock(ctx: &Context<'_>, input: LockReportingPeriod) -> Result<LockReportingPeriodPayload, Error> {
     let LockReportingPeriod { plan_id, period, reporter_id, reason } = input;
-    let filter = for_officials(ctx.viewer())
+    let filter = Report::visible_to(ctx.viewer())
         .add(Expr::col("plan_id").eq(plan_id.uuid()))
         .add(Expr::col("period").eq(Expr::value(period)))
         .add(Expr::col("locked").eq(false))

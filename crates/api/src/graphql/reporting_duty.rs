@@ -5,7 +5,7 @@ use sea_query::Condition;
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Date, Id, Period, RegionCode, Viewer,
+    Date, Id, Kind, Period, RegionCode, Viewer,
     id::Key,
     organisation::unit,
     performance::reporting_duty::{
@@ -25,7 +25,7 @@ use super::{
     region::Region,
     report::{self, ReportConnection, ReportOrder, ReportWhere},
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, named, nothing, view, visible},
 };
 
 view! {
@@ -142,8 +142,8 @@ impl Visible for ReportingDuty {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::ReportingDuty, nothing(), named(viewer, "id", &[REPORTER, ADDRESSEE]))
     }
 }
 

@@ -2,7 +2,7 @@
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result};
 use sea_query::{Condition, Expr, ExprTrait};
 use zhixing_domain::{
-    Date, Id, RegionCode, Role, Viewer,
+    Date, Id, Kind, RegionCode, Role, Viewer,
     access::role_grant::{
         GrantRole, RevokeRole, RoleGrant as Domain, RoleGrantEvent as Event, RoleGrantStatus,
     },
@@ -17,7 +17,7 @@ use super::{
     found::Found,
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_keepers_of_access, view},
+    view::{Fold, Life, Visible, Wanted, inside, view},
 };
 
 view! {
@@ -91,10 +91,10 @@ impl Visible for RoleGrant {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
+    fn seen_by(viewer: &Viewer) -> Condition {
         // Everybody sees what they are trusted with themselves.
         Condition::any()
-            .add(for_keepers_of_access(viewer))
+            .add(inside(viewer, Kind::RoleGrant, None))
             .add_option(viewer.is_somebody().then(|| Expr::col("actor").eq(viewer.actor.clone())))
     }
 }

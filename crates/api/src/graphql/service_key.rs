@@ -3,7 +3,7 @@ use async_graphql::{ComplexObject, Context, InputObject, Object, Result, SimpleO
 use sea_query::Condition;
 use sqlx::types::Json;
 use zhixing_domain::{
-    Date, Id, RegionCode, Role, Viewer,
+    Date, Id, Kind, RegionCode, Role, Viewer,
     access::service_key::{
         IssueServiceKey, RevokeServiceKey, ServiceKey as Domain, ServiceKeyEvent as Event, ServiceKeyStatus,
     },
@@ -20,7 +20,7 @@ use super::{
     found::Found,
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_keepers_of_access, view},
+    view::{Fold, Life, Visible, Wanted, inside, view},
 };
 use crate::identity::service_key::Secret;
 
@@ -83,8 +83,8 @@ impl Visible for ServiceKey {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_keepers_of_access(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        inside(viewer, Kind::ServiceKey, None)
     }
 }
 

@@ -29,7 +29,7 @@ use super::{
     plan::Plan,
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, for_officials, view},
+    view::{Fold, Life, Visible, Wanted, named, nothing, view, visible},
 };
 
 view! {
@@ -257,8 +257,8 @@ impl Visible for SupervisionItem {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::SupervisionItem, nothing(), named(viewer, "id", &[SUPERVISED]))
     }
 }
 

@@ -30,7 +30,7 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view},
+    view::{Fold, Life, Visible, Wanted, view, visible},
 };
 
 view! {
@@ -213,13 +213,11 @@ impl Visible for Survey {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        let of_plans = of_visible_plans(viewer);
-        if viewer.is_official() {
-            of_plans
-        } else {
-            of_plans.add(Expr::col("status").eq(SurveyStatus::Published))
-        }
+    fn seen_by(viewer: &Viewer) -> Condition {
+        let published = of_visible_plans(viewer).add(Expr::col("status").eq(SurveyStatus::Published));
+        let units = viewer.units.iter().map(|unit| unit.uuid());
+        let own = Condition::all().add(Expr::col("unit_id").is_in(units));
+        visible(viewer, Kind::Survey, published, Some(own))
     }
 }
 

@@ -6,7 +6,7 @@ use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
-    Date, Id, RegionCode, Viewer,
+    Date, Id, Kind, RegionCode, Viewer,
     id::Key,
     organisation::unit,
     programme::{
@@ -34,7 +34,7 @@ use super::{
     task_tree::{self, TaskAssignment},
     time::Deadline,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view},
+    view::{Fold, Life, Visible, Wanted, named, view, visible},
 };
 
 view! {
@@ -335,8 +335,8 @@ impl Visible for Task {
         }
     }
 
-    fn visible_to(viewer: &Viewer) -> Condition {
-        of_visible_plans(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::Task, of_visible_plans(viewer), named(viewer, "id", &[LEAD, SUPPORT]))
     }
 }
 

@@ -15,7 +15,7 @@ use super::{
     error::UserError,
     event::Position,
     task::{LEAD, SUPPORT, Task},
-    view::for_officials,
+    view::Visible,
 };
 
 /// Most tasks that are transferred together.
@@ -65,7 +65,7 @@ together!(TransferTasksPayload);
 
 async fn transfer(ctx: &Context<'_>, input: TransferTasks) -> Result<TransferTasksPayload, Error> {
     let TransferTasks { from_unit_id, to_unit_id, plan_id, reason } = input;
-    let filter = for_officials(ctx.viewer())
+    let filter = Task::visible_to(ctx.viewer())
         .names(Some(from_unit_id.uuid()), &[LEAD, SUPPORT])
         .has("plan_id", plan_id)
         .add(Expr::col("status").is_not_in(Kind::Task.lifecycle().finals));

@@ -2,30 +2,43 @@
 use async_graphql::{Context, Object, Result};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::{Condition, Expr, ExprTrait, Query};
 use zhixing_domain::{
     Date, Kind, Viewer,
     id::GlobalId,
+    policy,
     time::moved::{CalendarChange, TimeLimitChange},
 };
 
 use super::{
     connection::{By, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
+    due_item::DueItem,
     error,
     node::{self, Node},
     view::{Visible, for_officials},
 };
+use zhixing_event_store::Row;
+
 use crate::time_change::{Change, MovedDeadline};
 
 impl Visible for Change {
-    fn visible_to(viewer: &Viewer) -> Condition {
+    fn seen_by(viewer: &Viewer) -> Condition {
         for_officials(viewer)
     }
 }
 impl Visible for MovedDeadline {
-    fn visible_to(viewer: &Viewer) -> Condition {
-        for_officials(viewer)
+    fn seen_by(viewer: &Viewer) -> Condition {
+        // What is open and due lies somewhere and names units; of the rest only those are told who see everything.
+        let due = Query::select()
+            .column("id")
+            .from(DueItem::TABLE.name)
+            .cond_where(DueItem::visible_to(viewer))
+            .to_owned();
+        match policy::sight(viewer, Kind::Report).is_whole() {
+            true => Condition::all(),
+            false => Condition::all().add(Expr::col("object_id").in_subquery(due)),
+        }
     }
 }
 

@@ -99,7 +99,7 @@ impl Visible for Unit {
         }
     }
 
-    fn visible_to(_: &Viewer) -> Condition {
+    fn seen_by(_: &Viewer) -> Condition {
         // Who answers for what is public.
         Condition::all()
     }

@@ -2,11 +2,11 @@
 use async_graphql::{Context, Object, OutputType, TypeName};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::{Condition, Expr, ExprTrait, Query};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Role, Viewer, id::Key};
+use zhixing_domain::{Aggregate, Kind, Viewer, id::Key, policy};
 use zhixing_event_store::{Error, Link, Meta, Row, Table, View, store::AsOf, view::WriteRow};
 
 use super::{
@@ -29,20 +29,61 @@ pub trait Visible: Row {
     const RELATIONS: &'static [&'static str] = &[];
     /// Adds the keys of the rows that one of [`Self::RELATIONS`] leads to.
     fn related(&self, _relation: &str, _wanted: &mut Wanted) {}
-    /// The condition.
-    fn visible_to(viewer: &Viewer) -> Condition;
+    /// What each view says for itself; asked through [`Self::visible_to`] only.
+    fn seen_by(viewer: &Viewer) -> Condition;
+    /// The condition, to which more can be added that must hold as well. (To add to a condition of alternatives adds an
+    /// alternative.)
+    fn visible_to(viewer: &Viewer) -> Condition {
+        let seen = Self::seen_by(viewer);
+        if seen.is_empty() { seen } else { Condition::all().add(seen) }
+    }
 }
 
-/// Rows that only those see who work for the government.
+/// Rows without a place that only those see who work for the government.
 pub fn for_officials(viewer: &Viewer) -> Condition {
-    let everything = Condition::all();
-    if viewer.is_official() { everything } else { everything.add(Expr::val(1).eq(0)) }
+    if viewer.is_official() { Condition::all() } else { nothing() }
 }
 
-/// Rows that only those see who keep access, inside their region: administrators and auditors.
-pub fn for_keepers_of_access(viewer: &Viewer) -> Condition {
-    let keeps = viewer.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Auditor));
-    Condition::all().add(Expr::val(i32::from(keeps)).eq(1)).in_region(Some(viewer.region))
+/// The rows of a kind that a viewer sees, by [`policy::sight`]: what is published, their region, and rows of `own`.
+pub fn visible(viewer: &Viewer, kind: Kind, published: Condition, own: Option<Condition>) -> Condition {
+    let sight = policy::sight(viewer, kind);
+    if sight.is_whole() {
+        return Condition::all();
+    }
+    let published = if sight.published { published } else { nothing() };
+    Condition::any().add(published).add(inside(viewer, kind, own))
+}
+
+/// The rows of a kind that a viewer sees although they are not published.
+pub fn inside(viewer: &Viewer, kind: Kind, own: Option<Condition>) -> Condition {
+    let sight = policy::sight(viewer, kind);
+    if sight.is_whole() {
+        return Condition::all();
+    }
+    let region = sight.region.map(|region| Condition::all().in_region(Some(region)));
+    let own = own.filter(|_| !sight.units.is_empty());
+    match (region, own) {
+        (None, None) => nothing(),
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(region), Some(own)) => Condition::any().add(region).add(own),
+    }
+}
+
+/// No row at all.
+pub fn nothing() -> Condition {
+    Condition::all().add(Expr::val(1).eq(0))
+}
+
+/// Rows whose `column` is an object that names one of the viewer's units so.
+pub fn named(viewer: &Viewer, column: &'static str, relations: &[&'static str]) -> Option<Condition> {
+    let links = Query::select()
+        .column("source_id")
+        .from("links")
+        .and_where(Expr::col("target_id").is_in(viewer.units.iter().map(|unit| unit.uuid())))
+        .and_where(Expr::col("relation").is_in(relations.iter().copied()))
+        .to_owned();
+    let names = || Condition::all().add(Expr::col(column).in_subquery(links));
+    (!viewer.units.is_empty()).then(names)
 }
 
 /// Keys of rows that a page leads to.

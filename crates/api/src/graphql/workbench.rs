@@ -2,13 +2,19 @@
 use async_graphql::{Context, Result, SimpleObject};
 use sea_query::Condition;
 use zhixing_domain::{
-    Amount, Date,
+    Amount, Date, Kind,
     performance::{assessment::AssessmentStatus, scoring::Scored},
 };
 
 use super::{
-    assessment::Assessment, assessment_scheme::AssessmentScheme, connection::Narrow, context::Ask, error,
-    found::Found, unit::Unit,
+    assessment::{ASSESSED, Assessment},
+    assessment_scheme::AssessmentScheme,
+    connection::Narrow,
+    context::Ask,
+    error,
+    found::Found,
+    unit::Unit,
+    view::{inside, named},
 };
 
 /// Most units of one workbench.
@@ -74,7 +80,8 @@ impl Workbench {
     /// # Errors
     /// When there are too many units, or the database fails.
     pub async fn of(ctx: &Context<'_>, scheme: &AssessmentScheme) -> Result<Self> {
-        let own = Condition::all().has("scheme_id", Some(scheme.life.id));
+        let own = inside(ctx.viewer(), Kind::Assessment, named(ctx.viewer(), "id", &[ASSESSED]));
+        let own = Condition::all().add(own).has("scheme_id", Some(scheme.life.id));
         let mut rows: Vec<Assessment> = ctx.store().pool().all(own, MOST + 1).await.map_err(error::fault)?;
         if rows.len() as u64 > MOST {
             return Err(error::invalid("workbench", "has more than 1,000 units"));
