@@ -8,12 +8,12 @@ use crate::{
 };
 
 /// Two counties that are assessed for 2019 by a scheme with a source of every sort.
-struct Year {
-    world: World,
-    scheme: String,
+pub(super) struct Year {
+    pub(super) world: World,
+    pub(super) scheme: String,
     lianjiang: String,
     leizhou: String,
-    rate: String,
+    pub(super) rate: String,
 }
 
 fn item(code: &str, weight: &str, source: &str, indicator: Option<&str>) -> Value {
@@ -30,7 +30,7 @@ fn scheme_input(plan: &str, year: i32, items: &Value) -> Value {
 }
 
 impl Year {
-    async fn new(house: &House) -> Self {
+    pub(super) async fn new(house: &House) -> Self {
         let world = World::new(house).await;
         let government = async |name: &str, region: &str| {
             let input = json!({ "name": name, "kind": "GOVERNMENT", "regionCode": region });
@@ -46,7 +46,7 @@ impl Year {
         year
     }
 
-    async fn scheme_of(&self, house: &House, year: i32) -> String {
+    pub(super) async fn scheme_of(&self, house: &House, year: i32) -> String {
         let items = json!([
             item("RATE", "40", "INDICATOR", Some(&self.rate)),
             item("REPORTS", "20", "REPORT_TIMELINESS", None),
@@ -60,7 +60,7 @@ impl Year {
     }
 
     /// What happened in 2019: measured, reported and done more or less well.
-    async fn lived(&self, house: &House) {
+    pub(super) async fn lived(&self, house: &House) {
         for (region, value) in [("440881", "88.2"), ("440882", "95")] {
             let input = json!({ "id": self.rate, "period": "2019", "regionCode": region, "value": value });
             house.done(OFFICE, "recordMeasurement", input).await;
@@ -82,7 +82,7 @@ impl Year {
         round_on(house, &scheduler, "2020-01-10").await;
     }
 
-    async fn open(&self, house: &House, scheme: &str) -> [String; 2] {
+    pub(super) async fn open(&self, house: &House, scheme: &str) -> [String; 2] {
         let query = format!(
             "mutation($input: OpenAssessments!) {{ openAssessments(input: $input) {{ {ERRORS} assessments {{ id unit {{ id }} }} }} }}"
         );
@@ -97,7 +97,7 @@ impl Year {
     }
 }
 
-async fn score(house: &House, assessment: &str, percent: &str, vetoes: Value) -> Value {
+pub(super) async fn score(house: &House, assessment: &str, percent: &str, vetoes: Value) -> Value {
     let query = format!(
         "mutation($input: ScoreAssessmentInput!, $dryRun: Boolean! = false) {{ scoreAssessment(input: $input, dryRun: $dryRun) {{
             {ERRORS} position assessment {{ status total grade }} }} }}"

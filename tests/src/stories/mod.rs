@@ -1,3 +1,4 @@
+mod access_matrix;
 mod assessments;
 mod bad_input;
 mod changes;

@@ -1,5 +1,7 @@
 //! Rows are answered at once where nothing must be waited for: the answers are those of the executor.
 use serde_json::{Value, json};
+use zhixing_api::graphql::{loader::Rows, unit::Unit};
+use zhixing_domain::Viewer;
 
 use crate::{
     follow::Socket,
@@ -93,4 +95,22 @@ story!(the_second_command_of_a_document_shows_what_the_first_changed, |house| {
     let after = json!({ "version": before + 1 });
     assert_eq!(data["enterPlanPhase"]["plan"], after, "{data}");
     assert_eq!(data["reportTaskProgress"]["task"]["plan"], after, "{data}");
+});
+
+story!(a_request_that_is_given_up_gives_its_connection_back, |house| {
+    let key = uuid::Uuid::from_u128(7);
+    // More often than there are connections.
+    for polls in (1..6).cycle().take(60) {
+        let rows = Rows::new(house.store.clone(), Viewer::system());
+        let mut load = Box::pin(rows.load::<Unit>(vec![key]));
+        for _ in 0..polls {
+            if futures_util::poll!(load.as_mut()).is_ready() {
+                break;
+            }
+        }
+    }
+    let rows = Rows::new(house.store.clone(), Viewer::system());
+    let load = rows.load::<Unit>(vec![key]);
+    let found = tokio::time::timeout(std::time::Duration::from_secs(5), load).await;
+    assert!(found.expect("every connection is gone").unwrap().is_empty());
 });

@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::{
     FutureExt,
-    future::{BoxFuture, Shared},
+    future::{BoxFuture, Shared, WeakShared},
 };
 use uuid::Uuid;
 use zhixing_domain::Viewer;
@@ -36,15 +36,18 @@ struct Inner {
     tables: Mutex<HashMap<TypeId, Box<dyn Any + Send>>>,
 }
 
-type Turn = Shared<BoxFuture<'static, Result<(), Arc<Error>>>>;
+type Asking = BoxFuture<'static, Result<(), Arc<Error>>>;
+type Turn = Shared<Asking>;
+type WeakTurn = WeakShared<Asking>;
 
 struct Table<V> {
     /// What was read; `None` where nothing is to be seen.
     known: HashMap<Uuid, Option<Found<V>>>,
     /// What the next question will ask for.
     wanted: Vec<Uuid>,
-    /// The question under way, for all who wait for it.
-    turn: Option<Turn>,
+    /// The question under way. Held only by those who wait for it: it holds the rows and a connection, so that it must end
+    /// with the last of them, also when a request is given up half-way.
+    turn: Option<WeakTurn>,
 }
 
 impl<V> Default for Table<V> {
@@ -94,8 +97,12 @@ impl Rows {
     fn turn<V: View + Visible>(&self) -> Turn {
         let mut tables = self.tables();
         let Table { wanted, turn, .. } = table::<V>(&mut tables);
-        let ask = || self.clone().ask::<V>(std::mem::take(wanted)).boxed().shared();
-        turn.get_or_insert_with(ask).clone()
+        if let Some(under_way) = turn.as_ref().and_then(WeakTurn::upgrade) {
+            return under_way;
+        }
+        let next = self.clone().ask::<V>(std::mem::take(wanted)).boxed().shared();
+        *turn = next.downgrade();
+        next
     }
 
     async fn ask<V: View + Visible>(self, wanted: Vec<Uuid>) -> Result<(), Arc<Error>> {
