@@ -70,6 +70,10 @@ impl Authenticator for Identity {
             },
         }
     }
+
+    fn name(viewer: &Viewer) -> Option<&str> {
+        (viewer.method != AuthenticationMethod::Anonymous).then_some(viewer.actor.as_str())
+    }
 }
 
 /// What a development token says.

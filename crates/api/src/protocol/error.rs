@@ -32,8 +32,14 @@ pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
 pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
 /// The operation ran too long.
 pub const EXECUTION_TIMEOUT: &str = "EXECUTION_TIMEOUT";
-/// Too many operations are at work on one socket.
+/// Too many operations are at work on one socket, or too many subscriptions of one client.
 pub const TOO_MANY_SUBSCRIPTIONS: &str = "TOO_MANY_SUBSCRIPTIONS";
+/// The client has too many queries and mutations at work; `extensions.retryAfterSeconds` says when to come back.
+pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
+/// The client has too many WebSockets open.
+pub const TOO_MANY_SOCKETS: &str = "TOO_MANY_SOCKETS";
+/// The client asked for too much in a while; `extensions.retryAfterSeconds` says when to come back.
+pub const RATE_LIMITED: &str = "RATE_LIMITED";
 /// A fault of the service; `extensions.requestId` finds it in its log.
 pub const INTERNAL: &str = "INTERNAL";
 

@@ -5,6 +5,7 @@
 //! [`Authenticator`], and a [`Guard`] made from the schema's SDL; every request of every transport passes the
 //! guard before the executor sees it, and every answer leaves through one place that hides our insides.
 
+pub(crate) mod clients;
 pub mod error;
 pub mod guard;
 mod http;
@@ -17,6 +18,7 @@ mod stream;
 mod tests;
 mod ws;
 
+pub use clients::Address;
 pub use guard::{Checked, Guard, GuardError, ScalarCheck, Scalars};
 pub use limits::Limits;
 
@@ -25,6 +27,7 @@ use async_graphql::{Executor, Request, ServerError, Value};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::any;
+use clients::{Client, Clients, Held, Place, REFUSED};
 use futures_util::stream::{self as streams, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use guard::{Ids, Order};
@@ -46,6 +49,9 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         authorization: Option<&str>,
     ) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
+
+    /// Who signed in, by a name of bounded length that tells clients apart; without one their address does.
+    fn name(viewer: &Self::Viewer) -> Option<&str>;
 }
 
 /// A token that is not taken; the reason is told to the client.
@@ -82,6 +88,7 @@ struct Inner<E, A> {
     prepare: Prepare,
     request_ids: RequestIds,
     shutdown: watch::Receiver<bool>,
+    clients: Clients,
 }
 
 /// An operation that passed the guard, ready to run.
@@ -92,6 +99,8 @@ struct Operation {
     order: Arc<Order>,
     ids: Ids,
     request_id: String,
+    /// Held until the operation ends.
+    place: Place,
 }
 
 impl<E: Executor, A: Authenticator> Endpoint<E, A> {
@@ -104,7 +113,9 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         request_ids: RequestIds,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { executor, authenticator, guard, prepare, request_ids, shutdown }) }
+        let clients = Clients::new();
+        let inner = Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients };
+        Self { inner: Arc::new(inner) }
     }
 
     /// `/graphql` for POST, GET, WebSocket and SSE. No CORS headers: other sites may not read.
@@ -125,29 +136,50 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         given.filter(is_id).map_or_else(|| (self.inner.request_ids)(), ToOwned::to_owned)
     }
 
-    /// Passes the guard and makes the request.
+    /// The client whose requests are counted together.
+    fn client(&self, viewer: &A::Viewer, address: Option<Address>) -> Arc<Client> {
+        self.inner.clients.of(A::name(viewer), address, self.limits())
+    }
+
+    /// Passes the guard, pays for the operation and makes the request.
     fn admit(
         &self,
         params: Params,
         viewer: A::Viewer,
+        client: &Arc<Client>,
         request_id: String,
     ) -> Result<Operation, Vec<ServerError>> {
+        let limits = self.limits();
+        // In advance, so that refused documents are not free; the guard's work is bounded, but it is work.
+        client.pay(REFUSED, 0, limits).map_err(|error| vec![error])?;
         let name = params.operation_name.as_deref();
         let mut checked = self.inner.guard.check(&params.query, name, params.variables)?;
+        let left = client.pay(checked.cost, REFUSED, limits).map_err(|error| vec![error])?;
+        let held = match checked.kind {
+            OperationType::Subscription => Held::Subscription,
+            OperationType::Query | OperationType::Mutation => Held::Operation,
+        };
+        let place = client.hold(held, limits).map_err(|error| vec![error])?;
         let (order, ids) = (checked.order.clone(), std::mem::take(&mut checked.ids));
         let (kind, cost, depth) = (checked.kind, checked.cost, checked.depth);
         tracing::debug!(request_id, %kind, operation = checked.operation_name, cost, depth, "admitted");
-        let limits = self.limits();
-        let cost = limits
-            .report_cost
-            .then(|| async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }));
+        let cost = limits.report_cost.then(|| match left {
+            None => async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }),
+            Some(left) => async_graphql::value!({
+                "requested": cost,
+                "limit": limits.cost,
+                "depth": depth,
+                "remaining": left,
+                "perSecond": limits.client_cost_per_second,
+            }),
+        });
         let request = (self.inner.prepare)(checked.into_request().data(viewer));
-        Ok(Operation { kind, request, cost, order, ids, request_id })
+        Ok(Operation { kind, request, cost, order, ids, request_id, place })
     }
 
     /// Runs a query or a mutation.
     async fn run(&self, operation: Operation) -> Reply {
-        let Operation { request, cost, order, ids, request_id, .. } = operation;
+        let Operation { request, cost, order, ids, request_id, place: _place, .. } = operation;
         let execution = AssertUnwindSafe(self.inner.executor.execute(request)).catch_unwind();
         match tokio::time::timeout(millis(self.limits().execution_timeout_ms), execution).await {
             Ok(Ok(response)) => {
@@ -172,11 +204,14 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
             let endpoint = self.clone();
             return streams::once(async move { endpoint.run(operation).await }).boxed();
         }
-        let (order, ids, request_id) = (operation.order, operation.ids, operation.request_id);
-        let events = self.inner.executor.execute_stream(operation.request, None);
-        let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| match event {
-            Ok(response) => Reply::of(response, &order, &ids, &request_id),
-            Err(_) => panicked(&request_id),
+        let Operation { request, order, ids, request_id, place, .. } = operation;
+        let events = self.inner.executor.execute_stream(request, None);
+        let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            let _held = &place;
+            match event {
+                Ok(response) => Reply::of(response, &order, &ids, &request_id),
+                Err(_) => panicked(&request_id),
+            }
         });
         replies.boxed()
     }

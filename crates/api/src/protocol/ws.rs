@@ -1,5 +1,6 @@
 //! GraphQL over WebSocket: the `graphql-transport-ws` protocol, one task per socket.
 
+use super::clients::{self, Address, Held, Place};
 use super::http::{self, Refusal};
 use super::media::Json;
 use super::reply::Reply;
@@ -53,7 +54,17 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
             }
             Ok((upgrade, http::authorization(request.headers())?.map(ToOwned::to_owned)))
         });
-    let (upgrade, authorization) = match checked {
+    let address = http::address(&request);
+    let checked = checked.and_then(|(upgrade, authorization)| {
+        // Whose it is will be known when it is initialised; until then it counts for the address.
+        let client = endpoint.inner.clients.of(None, address, endpoint.limits());
+        let place = client.hold(Held::Socket, endpoint.limits());
+        let place = place.map_err(|error| {
+            Refusal::later(clients::retry_after(std::slice::from_ref(&error)).unwrap_or(1), error)
+        })?;
+        Ok((upgrade, authorization, place))
+    });
+    let (upgrade, authorization, place) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return refusal.respond(Json::Plain),
     };
@@ -71,6 +82,8 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
                 endpoint,
                 socket,
                 authorization,
+                address,
+                place,
                 viewer: None,
                 initialised: false,
                 operations: HashMap::new(),
@@ -147,6 +160,9 @@ struct Connection<E, A: Authenticator> {
     socket: WebSocket,
     /// The header of the upgrade request; a token in `connection_init` goes before it.
     authorization: Option<String>,
+    address: Option<Address>,
+    /// Held while the socket is open.
+    place: Place,
     viewer: Option<A::Viewer>,
     initialised: bool,
     operations: HashMap<String, Active>,
@@ -254,11 +270,25 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         let given = token(payload)?.or_else(|| self.authorization.clone());
         let patience = millis(self.endpoint.limits().connection_init_timeout_ms);
         match timeout(patience, self.endpoint.inner.authenticator.authenticate(given.as_deref())).await {
-            Ok(Ok(viewer)) => self.viewer = Some(viewer),
+            Ok(Ok(viewer)) => {
+                self.belong(&viewer)?;
+                self.viewer = Some(viewer);
+            }
             Ok(Err(_)) => return Err(close(4403, "Forbidden")),
             Err(_) => return Err(close(4408, "Connection initialisation timeout")),
         }
         self.send(r#"{"type":"connection_ack"}"#.to_owned()).await
+    }
+
+    /// From now on the socket counts for whoever signed in.
+    fn belong(&mut self, viewer: &A::Viewer) -> Result<(), Close> {
+        if A::name(viewer).is_none() {
+            return Ok(());
+        }
+        let client = self.endpoint.client(viewer, self.address);
+        let place = client.hold(Held::Socket, self.endpoint.limits());
+        self.place = place.map_err(|error| close(close_code::AGAIN, error.message))?;
+        Ok(())
     }
 
     async fn subscribe(&mut self, id: String, payload: Option<&str>) -> Result<(), Close> {
@@ -285,7 +315,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             return self.refuse(&id, &[problem]).await;
         }
         let request_id = (self.endpoint.inner.request_ids)();
-        match self.endpoint.admit(params, viewer, request_id) {
+        let client = self.endpoint.client(&viewer, self.address);
+        match self.endpoint.admit(params, viewer, &client, request_id) {
             Err(errors) => self.refuse(&id, &errors).await,
             Ok(operation) => {
                 let is_subscription = operation.kind == OperationType::Subscription;

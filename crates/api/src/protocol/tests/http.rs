@@ -284,7 +284,13 @@ async fn the_cost_is_reported_if_wanted() {
     let answer = server.query("{ tasks(first: 10) { nodes { id } } }").await;
     assert_eq!(
         answer["extensions"]["cost"],
-        json!({ "requested": 22, "limit": Limits::default().cost, "depth": 3 })
+        json!({
+            "requested": 22,
+            "limit": Limits::default().cost,
+            "depth": 3,
+            "remaining": Limits::default().client_cost_burst - 22,
+            "perSecond": Limits::default().client_cost_per_second,
+        })
     );
     let server =
         serve(Limits { report_cost: false, partial_success_status: true, ..Limits::default() }).await;

@@ -1,6 +1,7 @@
 //! The protocol layer against a small schema of its own, through real sockets where there are any.
 #![allow(clippy::unused_async, reason = "the derive macros want resolvers async")]
 
+mod clients;
 mod guard;
 mod http;
 mod stream;
@@ -266,6 +267,10 @@ impl Authenticator for Door {
             Some("Bearer good") => Ok("good".to_owned()),
             Some(_) => Err(Refused("the token is not valid".to_owned())),
         }
+    }
+
+    fn name(viewer: &String) -> Option<&str> {
+        (viewer != "nobody").then_some(viewer)
     }
 }
 
