@@ -1,5 +1,8 @@
 //! Settings: flags first, then the environment (`ZHIXING_…`), then a file, then what is usual.
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment,
@@ -7,7 +10,10 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::protocol::Limits;
+use crate::{
+    address::{ForwardedHeader, Proxy},
+    protocol::Limits,
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -35,6 +41,14 @@ pub struct Settings {
     pub calendars: Option<PathBuf>,
     /// A directory of further time limits.
     pub rules: Option<PathBuf>,
+    /// The certificate for TLS with those that lead to a root (PEM); without one the service speaks plain HTTP.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// Proxies that may say where a request comes from: addresses or networks.
+    pub trusted_proxies: Vec<Proxy>,
+    /// The header in which they say so.
+    pub forwarded_header: ForwardedHeader,
     /// What is logged, as `tracing-subscriber` filters read it.
     pub log: String,
     /// What one request may ask for at most.
@@ -55,6 +69,10 @@ impl Default for Settings {
             supervise: false,
             calendars: None,
             rules: None,
+            tls_cert: None,
+            tls_key: None,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
         }
@@ -96,6 +114,14 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<PathBuf>,
+    /// The certificate for TLS with those that lead to a root (PEM) [default: plain HTTP]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM)
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     /// What to log, such as info or zhixing_api=debug
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,6 +146,9 @@ pub enum ConfigError {
         "development tokens let anybody be anybody: they work only when listening on a loopback address, not on {0}"
     )]
     OpenToAll(SocketAddr),
+    /// One of two files is missing.
+    #[error("TLS needs both a certificate (--tls-cert) and its key (--tls-key)")]
+    HalfOfTls,
 }
 
 impl Settings {
@@ -139,7 +168,15 @@ impl Settings {
         if settings.development_tokens == Some(true) && !settings.listen.ip().is_loopback() {
             return Err(ConfigError::OpenToAll(settings.listen));
         }
+        if settings.tls_cert.is_some() != settings.tls_key.is_some() {
+            return Err(ConfigError::HalfOfTls);
+        }
         Ok(settings)
+    }
+
+    /// Certificate and key, if the service itself speaks TLS.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
     }
 
     /// Whether development tokens are taken.
@@ -174,6 +211,30 @@ mod tests {
         assert!(!Settings::read(&Flags::default()).unwrap().supervise);
         let flags = Flags { supervise: Some(true), ..Flags::default() };
         assert!(Settings::read(&flags).unwrap().supervise);
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_said() {
+        let flags = Flags { tls_cert: Some("cert.pem".into()), ..Flags::default() };
+        assert!(matches!(Settings::read(&flags), Err(ConfigError::HalfOfTls)));
+        let flags = Flags { tls_key: Some("key.pem".into()), ..flags };
+        assert!(Settings::read(&flags).unwrap().tls_files().is_some());
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let read = |text: &str| {
+            Figment::from(Toml::string(&format!(
+                "trusted_proxies = {text}\nforwarded_header = \"forwarded\""
+            )))
+            .extract::<Settings>()
+        };
+        let settings = read(r#"["10.0.0.0/8", "::1"]"#).unwrap();
+        assert_eq!(
+            (settings.trusted_proxies.len(), settings.forwarded_header),
+            (2, ForwardedHeader::Forwarded)
+        );
+        assert!(read(r#"["proxy"]"#).unwrap_err().to_string().contains("neither an address nor a network"));
     }
 
     #[test]

@@ -147,7 +147,7 @@ pub fn router(
         .route("/log/checkpoint", get(checkpoints::latest))
         .with_state(store.clone());
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    Ok(endpoint
+    let router = endpoint
         .router()
         .merge(pages)
         .merge(downloads)
@@ -156,7 +156,12 @@ pub fn router(
         .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
-        .layer(set(header::X_FRAME_OPTIONS, "DENY")))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"));
+    Ok(match settings.tls_files() {
+        // Once seen over TLS, never to be asked for without.
+        Some(_) => router.layer(set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000")),
+        None => router,
+    })
 }
 
 /// How each custom scalar is checked before anything runs.
