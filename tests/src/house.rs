@@ -124,6 +124,11 @@ impl House {
         (self.address, self.stop, self.server) = serve(&self.service, &settings).await;
     }
 
+    /// Everything the service would answer with other settings.
+    pub(crate) fn router(&self, settings: &Settings) -> Result<axum::Router, server::DoorError> {
+        server::router(&self.service, settings, self.stop.subscribe())
+    }
+
     /// A second process on the same database, with the same clock.
     pub(crate) async fn another_store(&self) -> EventStore {
         open_store(&self.database, &self.clock).await

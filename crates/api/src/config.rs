@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     address::{ForwardedHeader, Proxy},
-    protocol::Limits,
+    protocol::{Introspection, Limits},
 };
 
 /// Everything that can be set.
@@ -41,6 +41,12 @@ pub struct Settings {
     pub calendars: Option<PathBuf>,
     /// A directory of further time limits.
     pub rules: Option<PathBuf>,
+    /// A manifest of documents that may be asked for by id.
+    pub documents: Option<PathBuf>,
+    /// Whether nothing but the documents of the manifest is run.
+    pub only_trusted_documents: bool,
+    /// Who may ask what the schema holds; by default everybody where development tokens are taken, else who signed in.
+    pub introspection: Option<Introspection>,
     /// The certificate for TLS with those that lead to a root (PEM); without one the service speaks plain HTTP.
     pub tls_cert: Option<PathBuf>,
     /// The key of the certificate (PEM).
@@ -69,6 +75,9 @@ impl Default for Settings {
             supervise: false,
             calendars: None,
             rules: None,
+            documents: None,
+            only_trusted_documents: false,
+            introspection: None,
             tls_cert: None,
             tls_key: None,
             trusted_proxies: Vec::new(),
@@ -114,6 +123,14 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<PathBuf>,
+    /// A manifest of documents that may be asked for by id (JSON: {"SHA-256": "document", …})
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<PathBuf>,
+    /// Whether nothing but those documents is run [default: false]
+    #[arg(long, global = true, value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_trusted_documents: Option<bool>,
     /// The certificate for TLS with those that lead to a root (PEM) [default: plain HTTP]
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -149,6 +166,12 @@ pub enum ConfigError {
     /// One of two files is missing.
     #[error("TLS needs both a certificate (--tls-cert) and its key (--tls-key)")]
     HalfOfTls,
+    /// Nothing could be run.
+    #[error("only_trusted_documents needs a manifest (--documents)")]
+    NoDocuments,
+    /// Something else than an origin is allowed to ask.
+    #[error("{0} in limits.allowed_origins is not an origin such as https://desk.example.cn")]
+    NotAnOrigin(String),
 }
 
 impl Settings {
@@ -171,7 +194,20 @@ impl Settings {
         if settings.tls_cert.is_some() != settings.tls_key.is_some() {
             return Err(ConfigError::HalfOfTls);
         }
+        if settings.only_trusted_documents && settings.documents.is_none() {
+            return Err(ConfigError::NoDocuments);
+        }
+        if let Some(other) = settings.limits.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::NotAnOrigin(other.clone()));
+        }
         Ok(settings)
+    }
+
+    /// Who may ask what the schema holds.
+    pub fn introspection(&self) -> Introspection {
+        let usual =
+            if self.takes_development_tokens() { Introspection::Everybody } else { Introspection::SignedIn };
+        self.introspection.unwrap_or(usual)
     }
 
     /// Certificate and key, if the service itself speaks TLS.
@@ -193,6 +229,13 @@ impl Settings {
     pub fn database_url(&self) -> String {
         self.database.clone().unwrap_or_else(|| format!("sqlite:{}", self.data.join("zhixing.db").display()))
     }
+}
+
+/// Scheme, host and perhaps a port, as browsers write it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || b".-:[]".contains(&byte);
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_plain))
 }
 
 #[cfg(test)]
@@ -219,6 +262,32 @@ mod tests {
         assert!(matches!(Settings::read(&flags), Err(ConfigError::HalfOfTls)));
         let flags = Flags { tls_key: Some("key.pem".into()), ..flags };
         assert!(Settings::read(&flags).unwrap().tls_files().is_some());
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_do() {
+        for good in ["https://desk.example.cn", "http://127.0.0.1:3000", "http://[::1]:3000"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["*", "null", "desk.example.cn", "https://", "https://desk.example.cn/", "https://Desk.cn"]
+        {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_trusted_documents_need_some() {
+        let flags = Flags { only_trusted_documents: Some(true), ..Flags::default() };
+        assert!(matches!(Settings::read(&flags), Err(ConfigError::NoDocuments)));
+    }
+
+    #[test]
+    fn the_schema_is_told_to_everybody_on_this_machine_only() {
+        let open = Settings { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), ..Settings::default() };
+        assert_eq!(open.introspection(), Introspection::SignedIn);
+        assert_eq!(Settings::default().introspection(), Introspection::Everybody);
+        let nobody = Settings { introspection: Some(Introspection::Nobody), ..Settings::default() };
+        assert_eq!(nobody.introspection(), Introspection::Nobody);
     }
 
     #[test]

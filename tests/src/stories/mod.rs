@@ -7,6 +7,7 @@ mod folds;
 mod imports;
 mod indicators;
 mod leading_groups;
+mod limits;
 mod local_plans;
 mod nodes;
 mod pages;

@@ -14,8 +14,14 @@ pub const LIMIT_EXCEEDED: &str = "LIMIT_EXCEEDED";
 pub const BAD_REQUEST: &str = "BAD_REQUEST";
 /// Several operations were sent as one JSON array.
 pub const BATCHING_NOT_SUPPORTED: &str = "BATCHING_NOT_SUPPORTED";
-/// Only the hash of a document was sent.
+/// Only the id of a document was sent, and none is registered here.
 pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+/// The id of a document was sent that is not registered.
+pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+/// Only registered documents are run here, and this is none.
+pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
+/// The viewer may not ask what the schema holds.
+pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 /// The token was refused.
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// The page that opens the socket comes from somewhere else.

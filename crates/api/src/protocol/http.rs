@@ -104,14 +104,7 @@ async fn answer<E: Executor, A: Authenticator>(
         from_uri(endpoint, &parts.uri)
     } else {
         from_body(endpoint, &parts, body).await
-    };
-    let params = match params {
-        // A well-formed request of a client that tries persisted queries first.
-        Err(refusal) if error::code(&refusal.error) == Some(error::PERSISTED_QUERY_NOT_SUPPORTED) => {
-            return Ok(single(endpoint, &Reply::refused(vec![*refusal.error]), accepted.json()));
-        }
-        params => params?,
-    };
+    }?;
     let operation = match endpoint.admit(params, viewer, &client, request_id.to_owned()) {
         Ok(operation) => operation,
         Err(mut errors) => {

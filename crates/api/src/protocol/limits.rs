@@ -68,7 +68,7 @@ pub struct Limits {
     pub ws_write_timeout_ms: u64,
     /// Milliseconds between two keep-alive comments on an event stream.
     pub sse_keep_alive_ms: u64,
-    /// Origins other than the server's own that may open a WebSocket, e.g. `https://desk.example.cn`.
+    /// Origins other than the server's own whose pages may ask and open a WebSocket, e.g. `https://desk.example.cn`.
     pub allowed_origins: Vec<String>,
     /// Whether answers tell in `extensions.cost` what the operation was reckoned at.
     pub report_cost: bool,

@@ -19,13 +19,13 @@ mod tests;
 mod ws;
 
 pub use clients::Address;
-pub use guard::{Checked, Guard, GuardError, ScalarCheck, Scalars};
+pub use guard::{Checked, Documents, DocumentsError, Guard, GuardError, Introspection, ScalarCheck, Scalars};
 pub use limits::Limits;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request, ServerError, Value};
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::routing::any;
 use clients::{Client, Clients, Held, Place, REFUSED};
 use futures_util::stream::{self as streams, BoxStream};
@@ -37,7 +37,9 @@ use request::Params;
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Finds out who is asking.
 pub trait Authenticator: Send + Sync + 'static {
@@ -67,6 +69,8 @@ pub type RequestIds = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// The header that names a request.
 pub const REQUEST_ID: &str = "x-request-id";
+/// How long a browser may remember what an allowed origin may send.
+const PREFLIGHT: Duration = Duration::from_hours(1);
 /// Characters of a request id at most.
 const REQUEST_ID_CHARS: usize = 64;
 
@@ -118,9 +122,23 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         Self { inner: Arc::new(inner) }
     }
 
-    /// `/graphql` for POST, GET, WebSocket and SSE. No CORS headers: other sites may not read.
+    /// `/graphql` for POST, GET, WebSocket and SSE. Pages of other sites may not read, but for the allowed origins.
     pub fn router(&self) -> Router {
-        Router::new().route("/graphql", any(http::handle::<E, A>)).with_state(self.clone())
+        let router = Router::new().route("/graphql", any(http::handle::<E, A>)).with_state(self.clone());
+        let origins: Vec<HeaderValue> =
+            self.limits().allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+        // The library refuses a list with this in it by a panic; and it is not what the setting promises.
+        if origins.is_empty() || origins.iter().any(|origin| origin == "*") {
+            return router;
+        }
+        // Without credentials: who asks is said by a header that no browser sends by itself.
+        let cors = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
+            .expose_headers([header::RETRY_AFTER, HeaderName::from_static(REQUEST_ID)])
+            .max_age(PREFLIGHT);
+        router.layer(cors)
     }
 
     fn limits(&self) -> &Limits {
@@ -153,7 +171,11 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         // In advance, so that refused documents are not free; the guard's work is bounded, but it is work.
         client.pay(REFUSED, 0, limits).map_err(|error| vec![error])?;
         let name = params.operation_name.as_deref();
-        let mut checked = self.inner.guard.check(&params.query, name, params.variables)?;
+        let guard = &self.inner.guard;
+        let query = guard.document(params.query, params.document_id.as_deref());
+        let query = query.map_err(|error| vec![error])?;
+        let mut checked = guard.check(&query, name, params.variables)?;
+        guard.may_introspect(&checked, A::name(&viewer).is_some()).map_err(|error| vec![error])?;
         let left = client.pay(checked.cost, REFUSED, limits).map_err(|error| vec![error])?;
         let held = match checked.kind {
             OperationType::Subscription => Held::Subscription,
