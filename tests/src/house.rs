@@ -8,6 +8,7 @@ use zhixing_api::{
     config::Settings,
     connections::Connections,
     graphql,
+    identity::settings::IdentitySettings,
     server::{self, Service},
     time_change,
 };
@@ -64,6 +65,7 @@ pub(crate) struct House {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
+    identity: IdentitySettings,
 }
 
 /// What came back.
@@ -91,8 +93,19 @@ impl House {
         let database = Database::new(base).await;
         let store = open_store(&database, &clock).await;
         let service = Service::start(store.clone()).await.unwrap();
+        let identity = IdentitySettings::default();
         let (address, stop, server) = serve(&service, &settings()).await;
-        Self { clock, store, service, database, http: reqwest::Client::new(), address, stop, server }
+        Self {
+            clock,
+            store,
+            service,
+            database,
+            http: reqwest::Client::new(),
+            address,
+            stop,
+            server,
+            identity,
+        }
     }
 
     async fn close(&mut self) {
@@ -113,7 +126,17 @@ impl House {
         self.store = open_store(&self.database, &self.clock).await;
         self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
         time_change::remember(&self.store, &self.service.time).await.unwrap();
-        (self.address, self.stop, self.server) = serve(&self.service, &settings()).await;
+        (self.address, self.stop, self.server) = serve(&self.service, &self.settings()).await;
+    }
+
+    /// Stops the service and starts it again, trusting these identity providers.
+    pub(crate) async fn restart_trusting(&mut self, identity: IdentitySettings) {
+        self.identity = identity;
+        self.restart().await;
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { identity: self.identity.clone(), ..settings() }
     }
 
     /// Opens another front door to the same service, with other settings.
@@ -125,7 +148,7 @@ impl House {
     }
 
     /// Everything the service would answer with other settings.
-    pub(crate) fn router(&self, settings: &Settings) -> Result<axum::Router, server::DoorError> {
+    pub(crate) fn router(&self, settings: &Settings) -> Result<axum::Router, server::NoDoor> {
         server::router(&self.service, settings, self.stop.subscribe())
     }
 

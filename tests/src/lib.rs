@@ -12,5 +12,6 @@ mod database;
 mod days;
 mod follow;
 mod house;
+mod provider;
 mod stories;
 mod world;

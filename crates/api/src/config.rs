@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     address::{ForwardedHeader, Proxy},
+    identity::settings::IdentitySettings,
     protocol::{Introspection, Limits},
 };
 
@@ -59,6 +60,8 @@ pub struct Settings {
     pub log: String,
     /// What one request may ask for at most.
     pub limits: Limits,
+    /// Which identity providers are trusted.
+    pub identity: IdentitySettings,
 }
 
 impl Default for Settings {
@@ -84,6 +87,7 @@ impl Default for Settings {
             forwarded_header: ForwardedHeader::default(),
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
+            identity: IdentitySettings::default(),
         }
     }
 }
@@ -172,6 +176,9 @@ pub enum ConfigError {
     /// Something else than an origin is allowed to ask.
     #[error("{0} in limits.allowed_origins is not an origin such as https://desk.example.cn")]
     NotAnOrigin(String),
+    /// An identity provider cannot be trusted as it is set.
+    #[error("{0}")]
+    Identity(String),
 }
 
 impl Settings {
@@ -200,6 +207,7 @@ impl Settings {
         if let Some(other) = settings.limits.allowed_origins.iter().find(|origin| !is_origin(origin)) {
             return Err(ConfigError::NotAnOrigin(other.clone()));
         }
+        settings.identity.check().map_err(ConfigError::Identity)?;
         Ok(settings)
     }
 

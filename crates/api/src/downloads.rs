@@ -117,7 +117,10 @@ impl Downloads {
         };
         let viewer = match self.identity.authenticate(authorization).await {
             Ok(viewer) => viewer,
-            Err(Refused(reason)) => return (StatusCode::UNAUTHORIZED, reason).into_response(),
+            Err(Refused { reason, unavailable: true }) => {
+                return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
+            }
+            Err(Refused { reason, .. }) => return (StatusCode::UNAUTHORIZED, reason).into_response(),
         };
         let made = match table(&viewer).await {
             Ok(sheet) if format == Format::Csv => sheet.csv(),

@@ -99,12 +99,15 @@ impl Service {
     }
 }
 
-/// Why nothing can be served.
+/// Why the door cannot open.
 #[derive(Debug, thiserror::Error)]
-pub enum DoorError {
-    /// A defect of the program.
+pub enum NoDoor {
+    /// The schema cannot be guarded: a defect of the program.
     #[error("the schema cannot be guarded: {0}")]
     Guard(#[from] GuardError),
+    /// TLS to identity providers cannot be set up.
+    #[error("identity providers cannot be asked: {0}")]
+    Identity(#[from] reqwest::Error),
     /// The manifest of documents cannot be read.
     #[error("the documents of {0} cannot be read: {1}")]
     Unreadable(PathBuf, std::io::Error),
@@ -114,18 +117,18 @@ pub enum DoorError {
 }
 
 /// What stands before the executor, with the documents that the operator trusts.
-fn guard(settings: &Settings) -> Result<Guard, DoorError> {
+fn guard(settings: &Settings) -> Result<Guard, NoDoor> {
     let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
     let guard = guard.introspected_by(settings.introspection());
     let Some(file) = &settings.documents else { return Ok(guard) };
-    let unreadable = |error| DoorError::Unreadable(file.clone(), error);
+    let unreadable = |error| NoDoor::Unreadable(file.clone(), error);
     let mut manifest = String::new();
     // One byte more than is taken, to tell a file that is too long.
     let read = fs::File::open(file).map_err(unreadable)?.take(MANIFEST + 1).read_to_string(&mut manifest);
     if read.map_err(unreadable)? as u64 > MANIFEST {
         return Err(unreadable(std::io::Error::other(format!("it has more than {MANIFEST} bytes"))));
     }
-    let unusable = |error| DoorError::Documents(file.clone(), error);
+    let unusable = |error| NoDoor::Documents(file.clone(), error);
     let documents = Documents::read(&manifest, settings.only_trusted_documents).map_err(unusable)?;
     guard.trusting(documents).map_err(unusable)
 }
@@ -133,22 +136,25 @@ fn guard(settings: &Settings) -> Result<Guard, DoorError> {
 /// Everything the service answers.
 ///
 /// # Errors
-/// When the schema cannot be guarded (a defect of the program), or the documents to trust cannot be used.
+/// When the schema cannot be guarded, TLS cannot be set up, or the documents to trust cannot be used.
 pub fn router(
     service: &Service,
     settings: &Settings,
     shutdown: watch::Receiver<bool>,
-) -> Result<Router, DoorError> {
+) -> Result<Router, NoDoor> {
     let store = &service.store;
     let guard = guard(settings)?;
-    let identity = Identity::new(store.clone(), settings.takes_development_tokens());
-    let for_requests = store.clone();
+    let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
+    let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
         graphql::schema(store.clone(), service.projector.clone(), service.time.clone()),
         identity.clone(),
         Arc::new(guard),
-        Arc::new(move |request| Session::prepare(&for_requests, request)),
+        Arc::new(move |request| {
+            let (store, identity) = &for_requests;
+            Session::prepare(store, request).data(identity.clone())
+        }),
         Arc::new(move || for_ids.clock().new_id().to_string()),
         shutdown,
     );
@@ -268,7 +274,10 @@ async fn schema_text(
         let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         match identity.authenticate(said).await {
             Ok(viewer) => may = Identity::name(&viewer).is_some(),
-            Err(refused) => return (StatusCode::UNAUTHORIZED, refused.0).into_response(),
+            Err(refused) if refused.unavailable => {
+                return (StatusCode::SERVICE_UNAVAILABLE, refused.reason).into_response();
+            }
+            Err(refused) => return (StatusCode::UNAUTHORIZED, refused.reason).into_response(),
         }
     }
     if may {

@@ -364,7 +364,8 @@ fn the_service_speaks_tls() {
     let made = rcgen::generate_simple_self_signed(vec!["desk.example".to_owned()]).unwrap();
     fs::write(place.path("cert.pem"), made.cert.pem()).unwrap();
     fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
-    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem", "--tls-key", "cert.pem"]);
+    let said =
+        place.bad(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem", "--tls-key", "cert.pem"]);
     assert!(said.contains("cert.pem holds no private key in PEM"), "{said}");
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"]);
     assert!(said.contains("TLS needs both"), "{said}");

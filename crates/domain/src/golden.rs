@@ -17,13 +17,14 @@ use serde_json::Value;
 
 use crate::{
     Aggregate, Kind,
+    access::{role_grant::*, service_key::*},
     aggregate::{decode, encode, schema_version},
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*, survey::*,
     },
-    policy::AuthenticationMethod,
+    policy::{AuthenticationMethod, Role},
     programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::TimeUnit,
 };
@@ -108,6 +109,8 @@ golden! {
     LeadingGroup: LeadingGroupEvent {
         Established, OfficeDesignated, MemberAppointed, MemberReleased, Renamed, Dissolved
     } by leading_group_events in leading_groups_stay_readable;
+    RoleGrant: RoleGrantEvent { Granted, Revoked } by role_grant_events in role_grants_stay_readable;
+    ServiceKey: ServiceKeyEvent { Issued, Revoked } by service_key_events in service_keys_stay_readable;
 }
 
 /// An event as the log has it.
@@ -269,7 +272,10 @@ fn words_stay_readable() {
         ReportStatus,
         ReportSubject,
         ReportingDutyStatus,
+        Role,
+        RoleGrantStatus,
         ScoreSource,
+        ServiceKeyStatus,
         SupervisionStatus,
         SurveyKind,
         SurveyMethod,

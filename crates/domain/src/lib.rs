@@ -21,6 +21,7 @@ pub mod spec;
 pub mod text;
 pub mod time;
 
+pub mod access;
 pub mod organisation;
 pub mod performance;
 pub mod programme;

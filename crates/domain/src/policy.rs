@@ -23,6 +23,8 @@ vocabulary! {
         Anonymous = "ANONYMOUS", "匿名";
         DevelopmentToken = "DEVELOPMENT_TOKEN", "开发令牌";
         System = "SYSTEM", "系统";
+        IdentityProvider = "IDENTITY_PROVIDER", "身份提供方";
+        ServiceKey = "SERVICE_KEY", "服务密钥";
     }
 }
 
@@ -69,6 +71,10 @@ impl Viewer {
     /// Whether they work for the government, as people or as connected systems, and so see what is not public.
     pub fn is_official(&self) -> bool {
         self.roles.iter().any(|role| !matches!(role, Role::Public | Role::Enterprise))
+    }
+    /// Whether anything is known of them.
+    pub fn is_somebody(&self) -> bool {
+        self.method != AuthenticationMethod::Anonymous
     }
     fn is_one_of(&self, units: &[Id<Unit>]) -> bool {
         self.units.iter().any(|unit| units.contains(unit))

@@ -46,6 +46,8 @@ aggregates! {
     11 Assessment = "ASSESSMENT", "考核" in performance::assessment;
     12 Survey = "SURVEY", "满意度调查" in performance::survey;
     13 LeadingGroup = "LEADING_GROUP", "领导小组" in programme::leading_group;
+    14 RoleGrant = "ROLE_GRANT", "角色授权" in access::role_grant;
+    15 ServiceKey = "SERVICE_KEY", "服务密钥" in access::service_key;
 }
 
 use crate::{

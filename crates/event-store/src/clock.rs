@@ -22,6 +22,16 @@ impl Clock for SystemClock {
     }
 }
 
+/// Random bytes for secrets, from the system.
+///
+/// # Errors
+/// When the system gives none.
+pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// A clock that is set by hand and moves on by a millisecond whenever it is read: for simulations and tests. Its ids are
 /// of its own time, with a counter where chance would stand, so they never repeat and are in order.
 #[derive(Debug)]

@@ -171,6 +171,22 @@ impl Pool {
         }))
     }
 
+    /// The sum of a column of whole numbers over all rows; 0 of none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn sum<R: Row>(&self, column: &'static str) -> Result<i64, Error> {
+        let sum = Func::coalesce([Func::sum(Expr::col(column)).into(), Expr::val(0)]);
+        let statement = Query::select()
+            .expr(Expr::expr(sum).cast_as("bigint"))
+            .from(Alias::new(R::TABLE.name))
+            .to_owned();
+        Ok(on!(self, |db, dialect| {
+            let (sql, values) = statement.build_sqlx(dialect());
+            sqlx::query_scalar_with(AssertSqlSafe(sql), values).fetch_one(db).await?
+        }))
+    }
+
     /// How many rows there are of each value of a column.
     ///
     /// # Errors

@@ -130,10 +130,10 @@ story!(only_registered_documents_are_run_if_the_operator_says_so, |house| {
     let bad = json!({ "plans": PLANS, "old-one": "{ plans { nodes { formerTitle } } }" });
     fs::write(&file, bad.to_string()).unwrap();
     let refused = house.router(&only()).unwrap_err();
-    assert!(matches!(refused, server::DoorError::Documents(..)), "{refused}");
+    assert!(matches!(refused, server::NoDoor::Documents(..)), "{refused}");
     assert!(refused.to_string().contains("formerTitle"), "{refused}");
     fs::remove_file(&file).unwrap();
-    assert!(matches!(house.router(&only()), Err(server::DoorError::Unreadable(..))));
+    assert!(matches!(house.router(&only()), Err(server::NoDoor::Unreadable(..))));
 });
 
 story!(the_schema_is_told_to_whom_the_operator_says, |house| {

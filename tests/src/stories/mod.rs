@@ -4,6 +4,7 @@ mod changes;
 mod dispatch;
 mod five_years;
 mod folds;
+mod identity;
 mod imports;
 mod indicators;
 mod leading_groups;

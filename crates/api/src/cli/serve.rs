@@ -40,7 +40,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         tracing::warn!(%error, "whether calendars or time limits changed is found out at the next start");
     }
     let router = server::router(&service, &settings, stopped.clone())
-        .map_err(|error| Failure::said("nothing can be served", error))?;
+        .map_err(|error| Failure::said("the service cannot open its door", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);
     welcome(&settings, address);
     let signer = (settings.checkpoint_minutes > 0).then(|| Signer::new(&settings));

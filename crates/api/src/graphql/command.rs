@@ -1,6 +1,6 @@
 //! Mutations: one for each command, all of one shape.
 use async_graphql::{Context, Result};
-use zhixing_domain::Aggregate;
+use zhixing_domain::{Aggregate, Kind};
 use zhixing_event_store::{Error, Order, Receipt, View};
 
 use super::{
@@ -8,6 +8,8 @@ use super::{
     error::{self, UserError},
     event::{Event, Position},
 };
+
+use crate::identity::Identity;
 
 /// How a command is to be carried out.
 #[derive(Clone, Debug, Default)]
@@ -51,6 +53,11 @@ pub async fn carry_out<V: View>(
     };
     let done = ctx.store().execute::<V>(order).await;
     ctx.session().forget();
+    if matches!(V::Of::KIND, Kind::RoleGrant | Kind::ServiceKey | Kind::Unit)
+        && let Some(identity) = ctx.data_opt::<Identity>()
+    {
+        identity.forget();
+    }
     match done {
         Ok(Receipt { object, events, position }) => Ok(Outcome {
             object: Some(object),

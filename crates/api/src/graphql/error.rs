@@ -16,6 +16,12 @@ pub fn not_permitted(message: &str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", "NOT_PERMITTED"))
 }
 
+/// A fault of this machine: its cause goes to the service's own log.
+pub fn internal(reason: &str) -> Error {
+    tracing::error!(reason, "the machine fails");
+    Error::new("internal error").extend_with(|_, extensions| extensions.set("code", "INTERNAL"))
+}
+
 /// Days that cannot be counted: never guessed.
 pub fn time(error: &TimeError) -> Error {
     let message = error.to_string();

@@ -240,7 +240,7 @@ impl ChangeWhere {
 pub struct Subscriptions;
 
 /// What can be followed.
-#[Subscription]
+#[Subscription(name = "Subscription")]
 impl Subscriptions {
     /// Every change behind `after`, in order, without hole or repetition: first what was recorded before, then live. Keep
     /// the position of the last event and pass it as `after` to go on, even years later. Without `after` it begins now.

@@ -24,6 +24,7 @@ pub mod task_tree;
 pub mod time;
 pub mod time_change;
 pub mod view;
+pub mod viewer;
 pub mod workbench;
 
 use std::sync::Arc;
@@ -39,7 +40,7 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, viewer::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
@@ -57,7 +58,7 @@ macro_rules! kinds {
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
     report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
-    assessment::Assessment, survey::Survey, leading_group::LeadingGroup
+    assessment::Assessment, survey::Survey, leading_group::LeadingGroup, role_grant::RoleGrant, service_key::ServiceKey
 }
 
 /// The executable schema.
@@ -77,6 +78,7 @@ pub fn schema(store: EventStore, projector: Projector, time: Arc<TimeReference>)
 
 /// The schema as text, sorted, so that its history is readable.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items();
+    let options =
+        SDLExportOptions::new().sorted_fields().sorted_arguments().sorted_enum_items().include_specified_by();
     build().finish().sdl_with_options(options)
 }

@@ -5,8 +5,8 @@ use zhixing_domain::{Id, Kind, id::GlobalId};
 use super::{
     assessment::Assessment, assessment_scheme::AssessmentScheme, context::Ask, data_import::DataImport,
     error, found::Found, indicator::Indicator, leading_group::LeadingGroup, local_plan::LocalPlan,
-    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty,
-    supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
+    plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty, role_grant::RoleGrant,
+    service_key::ServiceKey, supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
 };
 
 /// Anything with an id.
@@ -39,6 +39,10 @@ pub enum Node {
     Survey(Survey),
     /// A leading group.
     LeadingGroup(LeadingGroup),
+    /// A role grant.
+    RoleGrant(RoleGrant),
+    /// A service key.
+    ServiceKey(ServiceKey),
     /// A region.
     Region(Region),
 }
@@ -69,6 +73,8 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::LeadingGroup => {
             ctx.load::<LeadingGroup>(Id::new(id.uuid)).await?.map(own).map(Node::LeadingGroup)
         }
+        Kind::RoleGrant => ctx.load::<RoleGrant>(Id::new(id.uuid)).await?.map(own).map(Node::RoleGrant),
+        Kind::ServiceKey => ctx.load::<ServiceKey>(Id::new(id.uuid)).await?.map(own).map(Node::ServiceKey),
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }

@@ -6,12 +6,12 @@ use sea_query::{Condition, Expr, ExprTrait};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Viewer, id::Key};
+use zhixing_domain::{Aggregate, Role, Viewer, id::Key};
 use zhixing_event_store::{Error, Link, Meta, Row, Table, View, store::AsOf, view::WriteRow};
 
 use super::{
     action::{Action, actions_of},
-    connection::Paging,
+    connection::{Narrow, Paging},
     context::Ask,
     error,
     event::{EventConnection, history},
@@ -37,6 +37,12 @@ pub trait Visible: Row {
 pub fn for_officials(viewer: &Viewer) -> Condition {
     let everything = Condition::all();
     if viewer.is_official() { everything } else { everything.add(Expr::val(1).eq(0)) }
+}
+
+/// Rows that only those see who keep access, inside their region: administrators and auditors.
+pub fn for_keepers_of_access(viewer: &Viewer) -> Condition {
+    let keeps = viewer.roles.iter().any(|role| matches!(role, Role::Administrator | Role::Auditor));
+    Condition::all().add(Expr::val(i32::from(keeps)).eq(1)).in_region(Some(viewer.region))
 }
 
 /// Keys of rows that a page leads to.

@@ -89,6 +89,16 @@ pub(super) struct Place {
     held: Held,
 }
 
+impl Place {
+    /// Lets another client hold it, if that one has not too many; nothing happens if it is the same.
+    pub(super) fn move_to(&mut self, client: &Arc<Client>, limits: &Limits) -> Result<(), ServerError> {
+        if !Arc::ptr_eq(&self.client, client) {
+            *self = client.hold(self.held, limits)?;
+        }
+        Ok(())
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.client.count(self.held).fetch_sub(1, Ordering::AcqRel);

@@ -24,6 +24,10 @@ pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
 pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 /// The token was refused.
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
+/// Who is asking cannot be found out now.
+pub const IDENTITY_UNAVAILABLE: &str = "IDENTITY_UNAVAILABLE";
+/// A stream ended because what it was let in for no longer holds; `extensions.reason` says why.
+pub const ACCESS_CHANGED: &str = "ACCESS_CHANGED";
 /// The page that opens the socket comes from somewhere else.
 pub const FORBIDDEN_ORIGIN: &str = "FORBIDDEN_ORIGIN";
 /// The HTTP method does not fit.

@@ -3,7 +3,7 @@
 use super::media::{self, Accepted, Json};
 use super::reply::Reply;
 use super::request::Params;
-use super::{Address, Authenticator, Endpoint, REQUEST_ID, clients, error, millis, stream, ws};
+use super::{Address, Authenticator, Endpoint, REQUEST_ID, Refused, clients, error, millis, stream, ws};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
 use axum::body::Body;
@@ -96,8 +96,11 @@ async fn answer<E: Executor, A: Authenticator>(
                        multipart/mixed";
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, error::error(error::NOT_ACCEPTABLE, message)));
     }
-    let viewer = endpoint.inner.authenticator.authenticate(authorization(request.headers())?).await;
-    let viewer = viewer.map_err(|refused| Refusal::unauthenticated(&refused.0))?;
+    let authenticator = &endpoint.inner.authenticator;
+    let authorization = authorization(request.headers())?.map(ToOwned::to_owned);
+    let viewer = authenticator.authenticate(authorization.as_deref()).await.map_err(unknown)?;
+    // Asked for before anything runs, so that no change falls in between.
+    let changed = authenticator.changed(authorization.as_deref(), &viewer);
     let client = endpoint.client(&viewer, address(&request));
     let (parts, body) = request.into_parts();
     let params = if method == Method::GET {
@@ -118,6 +121,7 @@ async fn answer<E: Executor, A: Authenticator>(
                     framing,
                     false,
                     futures_util::stream::once(async { reply }).boxed(),
+                    changed,
                 ),
                 (json, _) => single(endpoint, &reply, json.map_or(Json::Plain, |(json, _)| json)),
             });
@@ -129,7 +133,10 @@ async fn answer<E: Executor, A: Authenticator>(
     let is_subscription = operation.kind == OperationType::Subscription;
     let framing = if is_subscription { accepted.for_subscription() } else { accepted.for_single() };
     match framing {
-        Some(framing) => Ok(stream::respond(endpoint, framing, is_subscription, endpoint.stream(operation))),
+        Some(framing) => {
+            let replies = endpoint.stream(operation);
+            Ok(stream::respond(endpoint, framing, is_subscription, replies, changed))
+        }
         None if is_subscription => {
             let message =
                 "a subscription needs `Accept: text/event-stream`, `multipart/mixed` or a WebSocket";
@@ -175,6 +182,15 @@ async fn from_body<E: Executor, A: Authenticator>(
     };
     let body = tokio::time::timeout(millis(limits.body_timeout_ms), reading).await.map_err(|_| late())??;
     Params::from_body(&body, limits).map_err(malformed)
+}
+
+/// Who did not get in.
+fn unknown(refused: Refused) -> Refusal {
+    if refused.unavailable {
+        let error = error::error(error::IDENTITY_UNAVAILABLE, refused.reason);
+        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error);
+    }
+    Refusal::unauthenticated(&refused.reason)
 }
 
 fn malformed(error: ServerError) -> Refusal {

@@ -28,6 +28,7 @@ use axum::Router;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::routing::any;
 use clients::{Client, Clients, Held, Place, REFUSED};
+use futures_util::future::BoxFuture;
 use futures_util::stream::{self as streams, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use guard::{Ids, Order};
@@ -44,7 +45,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 /// Finds out who is asking.
 pub trait Authenticator: Send + Sync + 'static {
     /// Who is asking; put into the data of each request.
-    type Viewer: Clone + Send + Sync + 'static;
+    type Viewer: Clone + PartialEq + Send + Sync + 'static;
 
     /// The viewer behind the value of an `Authorization` header; without one, whoever may come unnamed.
     fn authenticate(
@@ -54,12 +55,70 @@ pub trait Authenticator: Send + Sync + 'static {
 
     /// Who signed in, by a name of bounded length that tells clients apart; without one their address does.
     fn name(viewer: &Self::Viewer) -> Option<&str>;
+
+    /// Comes when what `viewer` was let in for by that header no longer holds; never, for those who came unnamed.
+    fn changed(
+        &self,
+        _authorization: Option<&str>,
+        _viewer: &Self::Viewer,
+    ) -> BoxFuture<'static, AccessChanged> {
+        pending().boxed()
+    }
 }
 
-/// A token that is not taken; the reason is told to the client.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
+/// A token that is not taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct Refused {
+    /// Why; told to the client.
+    pub reason: String,
+    /// Whether it cannot be told now who it is: the token may be good later.
+    pub unavailable: bool,
+}
+
+impl Refused {
+    /// A token that is not taken.
+    pub fn token(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), unavailable: false }
+    }
+    /// A token of which nothing can be said now.
+    pub fn later(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), unavailable: true }
+    }
+}
+
+/// Why a stream ends that was open to somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccessChanged {
+    /// The token has expired.
+    Expired,
+    /// The token or key is no longer taken.
+    Revoked,
+    /// They have other roles, units or another region now.
+    RolesChanged,
+}
+
+impl AccessChanged {
+    /// As clients read it.
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::Expired => "EXPIRED",
+            Self::Revoked => "REVOKED",
+            Self::RolesChanged => "ROLES_CHANGED",
+        }
+    }
+    /// The error that ends a stream.
+    pub(crate) fn error(self) -> ServerError {
+        let message = match self {
+            Self::Expired => "the token has expired: sign in again and go on from the last position",
+            Self::Revoked => "the token is no longer taken",
+            Self::RolesChanged => "what you may see has changed: subscribe again from the last position",
+        };
+        let mut error = error::error(error::ACCESS_CHANGED, message);
+        error::set(&mut error, "reason", self.reason());
+        error
+    }
+}
 
 /// Adds data to each request, such as the rows it has read.
 pub type Prepare = Arc<dyn Fn(Request) -> Request + Send + Sync>;

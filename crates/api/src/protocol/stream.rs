@@ -2,7 +2,7 @@
 
 use super::media::Stream as Framing;
 use super::reply::Reply;
-use super::{Authenticator, Endpoint, millis};
+use super::{AccessChanged, Authenticator, Endpoint, millis};
 use async_graphql::Executor;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, header};
@@ -16,6 +16,7 @@ use std::time::Duration;
 struct State {
     replies: BoxStream<'static, Reply>,
     stopped: BoxFuture<'static, ()>,
+    changed: BoxFuture<'static, AccessChanged>,
     keep_alive: Duration,
     framing: Framing,
     /// Events of a subscription stand in an envelope when they are parts of a multipart answer.
@@ -26,6 +27,7 @@ struct State {
 enum Phase {
     Opening,
     Running,
+    Closing,
     Done,
 }
 
@@ -36,11 +38,13 @@ pub(super) fn respond<E: Executor, A: Authenticator>(
     framing: Framing,
     envelope: bool,
     replies: BoxStream<'static, Reply>,
+    changed: BoxFuture<'static, AccessChanged>,
 ) -> Response {
     let waiting = endpoint.clone();
     let state = State {
         replies,
         stopped: async move { waiting.stopped().await }.boxed(),
+        changed,
         keep_alive: millis(endpoint.limits().sse_keep_alive_ms),
         framing,
         envelope,
@@ -68,12 +72,20 @@ async fn step(mut state: State) -> Step {
             state.phase = Phase::Running;
             state.opening()
         }
+        Phase::Closing => {
+            state.phase = Phase::Done;
+            state.closing()
+        }
         Phase::Running => {
-            let State { replies, stopped, keep_alive, .. } = &mut state;
+            let State { replies, stopped, changed, keep_alive, .. } = &mut state;
             tokio::select! {
                 biased;
                 // Without a closing event: the client comes back to another process.
                 () = stopped => return None,
+                why = changed => {
+                    state.phase = Phase::Closing;
+                    state.item(&Reply::refused(vec![why.error()]))
+                }
                 reply = replies.next() => if let Some(reply) = reply { state.item(&reply) } else {
                     state.phase = Phase::Done;
                     state.closing()

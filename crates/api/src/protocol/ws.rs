@@ -5,7 +5,7 @@ use super::http::{self, Refusal};
 use super::media::Json;
 use super::reply::Reply;
 use super::request::Params;
-use super::{Authenticator, Endpoint, Limits, error, millis};
+use super::{AccessChanged, Authenticator, Endpoint, Limits, error, millis};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
 use axum::RequestExt;
@@ -19,6 +19,7 @@ use futures_util::{FutureExt, StreamExt};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use std::future::pending;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -30,6 +31,8 @@ const BUFFER: usize = 4 << 10;
 const ID_CHARS: usize = 128;
 /// How long a closed socket waits for the other side to close too.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// Close code for what may work later (RFC 6455 registry).
+const TRY_AGAIN: u16 = 1013;
 /// Pings without any sign of life before a socket is cut.
 const SILENT_PINGS: u32 = 3;
 
@@ -85,6 +88,8 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
                 address,
                 place,
                 viewer: None,
+                changed: pending().boxed(),
+                lapsed: None,
                 initialised: false,
                 operations: HashMap::new(),
                 running: FuturesUnordered::new(),
@@ -118,6 +123,8 @@ fn same_origin(headers: &HeaderMap, limits: &Limits) -> Result<(), Refusal> {
 enum Close {
     /// With a code and a reason.
     With(u16, String),
+    /// The other side closes and waits for the answer: without one it takes the end for a failure.
+    Asked,
     /// The other side is gone already.
     Gone,
 }
@@ -164,6 +171,10 @@ struct Connection<E, A: Authenticator> {
     /// Held while the socket is open.
     place: Place,
     viewer: Option<A::Viewer>,
+    /// Comes when what the viewer was let in for no longer holds.
+    changed: BoxFuture<'static, AccessChanged>,
+    /// Why that was, and by when it must be renewed.
+    lapsed: Option<(AccessChanged, Instant)>,
     initialised: bool,
     operations: HashMap<String, Active>,
     running: FuturesUnordered<BoxFuture<'static, Option<Turn>>>,
@@ -194,7 +205,11 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
                     Some(turn) => self.deliver(turn).await,
                     None => Ok(()),
                 },
-                () = sleep_until(init_by), if self.viewer.is_none() => {
+                why = &mut self.changed => self.lapse(why).await,
+                () = sleep_until(self.lapsed.map_or(init_by, |(_, until)| until)), if self.lapsed.is_some() => {
+                    Err(close(4403, "Access changed"))
+                }
+                () = sleep_until(init_by), if self.viewer.is_none() && self.lapsed.is_none() => {
                     Err(close(4408, "Connection initialisation timeout"))
                 }
                 () = sleep_until(next_ping) => {
@@ -232,7 +247,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             Some(Ok(Message::Text(text))) => self.message(text.as_str()).await,
             Some(Ok(Message::Binary(_))) => Err(close(4400, "Invalid message: binary")),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(Close::Gone),
+            Some(Ok(Message::Close(_))) => Err(Close::Asked),
+            None => Err(Close::Gone),
             Some(Err(problem)) => Err(unreadable(&problem)),
         }
     }
@@ -247,7 +263,10 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         }
         match (message.kind.as_str(), message.id) {
             ("connection_init", _) => self.initialise(payload).await,
-            ("ping", _) => self.send(r#"{"type":"pong"}"#.to_owned()).await,
+            ("ping", _) => match token(payload)? {
+                Some(token) if self.initialised => self.renew(token).await,
+                _ => self.send(r#"{"type":"pong"}"#.to_owned()).await,
+            },
             ("pong", _) => Ok(()),
             ("subscribe", Some(id)) if is_id(&id) => self.subscribe(id, payload).await,
             ("complete", Some(id)) if is_id(&id) => {
@@ -268,30 +287,65 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             return Err(close(4429, "Too many initialisation requests"));
         }
         let given = token(payload)?.or_else(|| self.authorization.clone());
-        let patience = millis(self.endpoint.limits().connection_init_timeout_ms);
-        match timeout(patience, self.endpoint.inner.authenticator.authenticate(given.as_deref())).await {
-            Ok(Ok(viewer)) => {
-                self.belong(&viewer)?;
-                self.viewer = Some(viewer);
-            }
-            Ok(Err(_)) => return Err(close(4403, "Forbidden")),
-            Err(_) => return Err(close(4408, "Connection initialisation timeout")),
-        }
+        self.let_in(given).await?;
         self.send(r#"{"type":"connection_ack"}"#.to_owned()).await
     }
 
-    /// From now on the socket counts for whoever signed in.
-    fn belong(&mut self, viewer: &A::Viewer) -> Result<(), Close> {
-        if A::name(viewer).is_none() {
-            return Ok(());
+    /// Finds out who it is, and watches over it from then on.
+    async fn let_in(&mut self, authorization: Option<String>) -> Result<(), Close> {
+        let patience = millis(self.endpoint.limits().connection_init_timeout_ms);
+        let authenticator = &self.endpoint.inner.authenticator;
+        match timeout(patience, authenticator.authenticate(authorization.as_deref())).await {
+            Ok(Ok(viewer)) => {
+                if A::name(&viewer).is_some() {
+                    // From now on the socket counts for whoever signed in.
+                    let client = self.endpoint.client(&viewer, self.address);
+                    self.place.move_to(&client, self.endpoint.limits()).map_err(too_many)?;
+                }
+                self.changed = authenticator.changed(authorization.as_deref(), &viewer);
+                self.viewer = Some(viewer);
+                self.authorization = authorization;
+                self.lapsed = None;
+                Ok(())
+            }
+            Ok(Err(refused)) if refused.unavailable => Err(close(TRY_AGAIN, "Identity unavailable")),
+            Ok(Err(_)) => Err(close(4403, "Forbidden")),
+            Err(_) => Err(close(4408, "Connection initialisation timeout")),
         }
-        let client = self.endpoint.client(viewer, self.address);
-        let place = client.hold(Held::Socket, self.endpoint.limits());
-        self.place = place.map_err(|error| close(close_code::AGAIN, error.message))?;
+    }
+
+    /// Takes a new token over an open socket. What runs goes on when it is the same viewer, otherwise it ends.
+    async fn renew(&mut self, authorization: String) -> Result<(), Close> {
+        let before = self.viewer.clone();
+        self.let_in(Some(authorization)).await?;
+        if before.is_some() && before != self.viewer {
+            self.end_all(AccessChanged::RolesChanged).await?;
+        }
+        self.send(r#"{"type":"pong","payload":{"access":"RENEWED"}}"#.to_owned()).await
+    }
+
+    /// What the viewer was let in for no longer holds: everything ends, and a new token is waited for.
+    async fn lapse(&mut self, why: AccessChanged) -> Result<(), Close> {
+        self.changed = pending().boxed();
+        self.viewer = None;
+        let patience = millis(self.endpoint.limits().connection_init_timeout_ms);
+        self.lapsed = Some((why, Instant::now() + patience));
+        self.end_all(why).await
+    }
+
+    async fn end_all(&mut self, why: AccessChanged) -> Result<(), Close> {
+        let ended: Vec<(String, Active)> = self.operations.drain().collect();
+        for (id, active) in ended {
+            active.abort.abort();
+            self.refuse(&id, &[why.error()]).await?;
+        }
         Ok(())
     }
 
     async fn subscribe(&mut self, id: String, payload: Option<&str>) -> Result<(), Close> {
+        if let Some((why, _)) = self.lapsed {
+            return self.refuse(&id, &[why.error()]).await;
+        }
         let Some(viewer) = self.viewer.clone() else { return Err(close(4401, "Unauthorized")) };
         if self.operations.contains_key(&id) {
             return Err(close(4409, format!("Subscriber for {id} already exists")));
@@ -376,19 +430,30 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
     /// Ends all operations, says why, and waits a little for the other side to hear it.
     async fn farewell(mut self, close: Close) {
         self.running.clear();
-        if let Close::With(code, reason) = close {
-            // A close frame has room for 123 bytes.
-            let reason = reason[..reason.floor_char_boundary(120)].to_owned();
-            let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
-            let goodbye = async {
-                if self.socket.send(frame).await.is_ok() {
-                    while let Some(Ok(_)) = self.socket.recv().await {}
+        let goodbye = async {
+            let said = match close {
+                Close::With(code, reason) => {
+                    // A close frame has room for 123 bytes.
+                    let reason = reason[..reason.floor_char_boundary(120)].to_owned();
+                    let frame = Message::Close(Some(CloseFrame { code, reason: reason.into() }));
+                    self.socket.send(frame).await.is_ok()
                 }
+                // The library has an answer ready and writes it when it is asked again.
+                Close::Asked => true,
+                Close::Gone => false,
             };
-            // Whether they heard it or not, the socket is dropped now.
-            let _ = timeout(FAREWELL, goodbye).await;
-        }
+            if said {
+                while let Some(Ok(_)) = self.socket.recv().await {}
+            }
+        };
+        // Whether they heard it or not, the socket is dropped now.
+        let _ = timeout(FAREWELL, goodbye).await;
     }
+}
+
+/// The close code for a client that has too many sockets.
+fn too_many(error: ServerError) -> Close {
+    close(close_code::AGAIN, error.message)
 }
 
 /// The close code for a message that could not be read.
@@ -399,6 +464,9 @@ fn unreadable(problem: &axum::Error) -> Close {
     }
     if text.contains("UTF-8") || text.contains("utf-8") {
         return close(close_code::INVALID, "Invalid UTF-8");
+    }
+    if text.contains("protocol error") {
+        return close(close_code::PROTOCOL, "Protocol error");
     }
     Close::Gone
 }

@@ -2,7 +2,8 @@
 use uuid::Uuid;
 
 use crate::{
-    Date, Id,
+    Date, Id, Role,
+    access::{role_grant::*, service_key::*},
     id::GlobalId,
     organisation::unit::*,
     performance::{
@@ -710,5 +711,36 @@ pub(super) fn leading_group_events() -> Vec<LeadingGroupEvent> {
             reason: "更名".into(),
         },
         LeadingGroupEvent::Dissolved { until: date("2015-12-31"), reason: "方案到期".into() },
+    ]
+}
+
+pub(super) fn role_grant_events() -> Vec<RoleGrantEvent> {
+    let granted = |unit_id, valid_until: Option<&str>, note: Option<&str>| RoleGrantEvent::Granted {
+        actor: "gov:wei".into(),
+        role: Role::UnitOfficer,
+        unit_id,
+        region_code: "620000".parse().unwrap(),
+        valid_from: date("2018-01-01"),
+        valid_until: valid_until.map(date),
+        note: note.map(Into::into),
+    };
+    vec![
+        granted(Some(id(1)), Some("2019-12-31"), Some("甘质监人〔2018〕1号")),
+        granted(None, None, None),
+        RoleGrantEvent::Revoked { reason: "调离".into() },
+    ]
+}
+
+pub(super) fn service_key_events() -> Vec<ServiceKeyEvent> {
+    vec![
+        ServiceKeyEvent::Issued {
+            name: "信用平台".into(),
+            unit_id: id(1),
+            roles: vec![Role::Integrator, Role::Auditor],
+            region_code: "620000".parse().unwrap(),
+            expires_on: date("2018-12-31"),
+            digest: "0a".repeat(32),
+        },
+        ServiceKeyEvent::Revoked { reason: "系统下线".into() },
     ]
 }

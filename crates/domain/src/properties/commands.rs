@@ -6,7 +6,8 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 use crate::{
-    Aggregate, Amount, Date, Id, Kind, Period, RegionCode,
+    Aggregate, Amount, Date, Id, Kind, Period, RegionCode, Role,
+    access::{role_grant::*, service_key::*},
     id::GlobalId,
     organisation::unit::*,
     performance::{
@@ -711,6 +712,36 @@ pub(super) fn leading_group_commands() -> BoxedStrategy<LeadingGroupCommand> {
             .prop_map(|(id, name, reason)| RenameLeadingGroup { id, name, reason }.into()),
         1 => (ids(), long_ago, texts())
             .prop_map(|(id, until, reason)| DissolveLeadingGroup { id, until, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn role_grant_commands() -> BoxedStrategy<RoleGrantCommand> {
+    let actors = select(vec!["gov:wei", "gov:li", "wei", "", ":wei", "p0:p0"]).prop_map(String::from);
+    let grant =
+        (actors, select(Role::ALL), maybe(ids()), regions(), maybe(dates()), maybe(dates()), maybe(texts()));
+    let grant = grant.prop_map(|(actor, role, unit_id, region_code, valid_from, valid_until, note)| {
+        GrantRole { actor, role, unit_id, region_code, valid_from, valid_until, note }.into()
+    });
+    prop_oneof![
+        4 => grant,
+        1 => (ids(), texts()).prop_map(|(id, reason)| RevokeRole { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn service_key_commands() -> BoxedStrategy<ServiceKeyCommand> {
+    let roles = prop_oneof![9 => vec(select(ROLES), 1..3), 1 => vec(select(Role::ALL), 0..4)];
+    // Within a year of any day on which somebody may ask.
+    let days = (0_u64..47_500)
+        .prop_map(|days| Date::from(NaiveDate::from_ymd_opt(1970, 1, 1).unwrap() + Days::new(days)));
+    let issue = (texts(), ids(), roles, regions(), days, any::<[u8; 32]>());
+    let issue = issue.prop_map(|(name, unit_id, roles, region_code, expires_on, digest)| {
+        IssueServiceKey { name, unit_id, roles, region_code, expires_on, digest }.into()
+    });
+    prop_oneof![
+        6 => issue,
+        1 => (ids(), texts()).prop_map(|(id, reason)| RevokeServiceKey { id, reason }.into()),
     ]
     .boxed()
 }

@@ -266,7 +266,7 @@ impl Authenticator for Door {
         match authorization {
             None => Ok("nobody".to_owned()),
             Some("Bearer good") => Ok("good".to_owned()),
-            Some(_) => Err(Refused("the token is not valid".to_owned())),
+            Some(_) => Err(Refused::token("the token is not valid")),
         }
     }
 

@@ -2,8 +2,10 @@
 
 use super::*;
 use futures_util::SinkExt;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseCode};
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
@@ -179,6 +181,40 @@ async fn the_protocol_closes_with_its_codes() {
     let mut client = connect(&server).await;
     client.send(&json!({ "type": "connection_init", "payload": { "Authorization": "Bearer bad" } })).await;
     assert_eq!(client.closed().await, 4403);
+}
+
+#[tokio::test]
+async fn a_client_that_closes_is_answered() {
+    let server = serve(Limits::default()).await;
+    let mut client = ready(&server).await;
+    client.subscribe("a", "subscription { count(to: 1) }").await;
+    client.next().await;
+    client.next().await;
+    let frame = CloseFrame { code: CloseCode::Normal, reason: "Normal Closure".into() };
+    client.raw(Message::Close(Some(frame))).await;
+    assert_eq!(client.closed().await, 1000);
+    assert!(client.0.next().await.is_none(), "the connection ends after the answer, without an error");
+}
+
+#[tokio::test]
+async fn frames_that_are_none_close_with_the_codes_of_rfc_6455() {
+    let server = serve(Limits::default()).await;
+    let unmasked: &[u8] = &[0x81, 0x00];
+    let reserved_bit: &[u8] = &[0xc1, 0x80, 0, 0, 0, 0];
+    let reserved_opcode: &[u8] = &[0x83, 0x80, 0, 0, 0, 0];
+    let continues_nothing: &[u8] = &[0x80, 0x80, 0, 0, 0, 0];
+    let not_utf_8: &[u8] = &[0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28];
+    for (frame, code) in [
+        (unmasked, 1002),
+        (reserved_bit, 1002),
+        (reserved_opcode, 1002),
+        (continues_nothing, 1002),
+        (not_utf_8, 1007),
+    ] {
+        let mut client = ready(&server).await;
+        client.0.get_mut().write_all(frame).await.expect("sent");
+        assert_eq!(client.closed().await, code, "{frame:x?}");
+    }
 }
 
 #[tokio::test]
