@@ -19,6 +19,7 @@ use crate::{
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
@@ -305,6 +306,7 @@ mod tests {
                 "trusted_proxies = {text}\nforwarded_header = \"forwarded\""
             )))
             .extract::<Settings>()
+            .map_err(Box::new)
         };
         let settings = read(r#"["10.0.0.0/8", "::1"]"#).unwrap();
         assert_eq!(

@@ -97,11 +97,9 @@ impl Connections {
     }
 
     /// A place beside the other connections of its address. A proxy brings everybody's, so it has no limit of its own.
-    fn neighbour(&self, neighbours: &Arc<Neighbours>, peer: SocketAddr) -> Option<Option<Neighbour>> {
-        if self.proxies.trusts(peer.ip()) {
-            return Some(None);
-        }
-        neighbours.clone().one_more(network(peer.ip()), self.of_one_address).map(Some)
+    fn neighbour(&self, neighbours: &Arc<Neighbours>, peer: SocketAddr) -> Option<Neighbour> {
+        let most = if self.proxies.trusts(peer.ip()) { usize::MAX } else { self.of_one_address };
+        neighbours.clone().one_more(network(peer.ip()), most)
     }
 
     async fn connection(
@@ -210,7 +208,7 @@ impl Drop for Neighbour {
 /// What a connection holds while it is open.
 struct Held {
     _place: OwnedSemaphorePermit,
-    _neighbour: Option<Neighbour>,
+    _neighbour: Neighbour,
 }
 
 /// A connection with its place, which it keeps when it becomes a WebSocket.
