@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zhixing_api::{
     config::Settings,
+    connections::Connections,
     graphql,
     identity::settings::IdentitySettings,
     server::{self, Service},
@@ -93,7 +94,7 @@ impl House {
         let store = open_store(&database, &clock).await;
         let service = Service::start(store.clone()).await.unwrap();
         let identity = IdentitySettings::default();
-        let (address, stop, server) = serve(&service, &identity).await;
+        let (address, stop, server) = serve(&service, &settings()).await;
         Self {
             clock,
             store,
@@ -125,13 +126,30 @@ impl House {
         self.store = open_store(&self.database, &self.clock).await;
         self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
         time_change::remember(&self.store, &self.service.time).await.unwrap();
-        (self.address, self.stop, self.server) = serve(&self.service, &self.identity).await;
+        (self.address, self.stop, self.server) = serve(&self.service, &self.settings()).await;
     }
 
     /// Stops the service and starts it again, trusting these identity providers.
     pub(crate) async fn restart_trusting(&mut self, identity: IdentitySettings) {
         self.identity = identity;
         self.restart().await;
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { identity: self.identity.clone(), ..settings() }
+    }
+
+    /// Opens another front door to the same service, with other settings.
+    pub(crate) async fn serve_with(&mut self, settings: Settings) {
+        self.stop.send_replace(true);
+        self.server.abort();
+        let _ = (&mut self.server).await;
+        (self.address, self.stop, self.server) = serve(&self.service, &settings).await;
+    }
+
+    /// Everything the service would answer with other settings.
+    pub(crate) fn router(&self, settings: &Settings) -> Result<axum::Router, server::NoDoor> {
+        server::router(&self.service, settings, self.stop.subscribe())
     }
 
     /// A second process on the same database, with the same clock.
@@ -227,16 +245,16 @@ async fn open_store(database: &Database, clock: &Arc<SimulatedClock>) -> EventSt
     EventStore::open(pool, clock.clone(), graphql::catalogue()).await.unwrap()
 }
 
-async fn serve(
-    service: &Service,
-    identity: &IdentitySettings,
-) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
-    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let settings = Settings { listen, identity: identity.clone(), ..Settings::default() };
+/// The settings of every story that says nothing of them.
+pub(crate) fn settings() -> Settings {
+    Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() }
+}
+
+async fn serve(service: &Service, settings: &Settings) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {
     let (stop, stopped) = watch::channel(false);
-    let router = server::router(service, &settings, stopped).unwrap();
+    let router = server::router(service, settings, stopped.clone()).unwrap();
     let listener = TcpListener::bind(settings.listen).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let server = tokio::spawn(Connections::new(settings, None).serve(listener, router, stopped));
     (address, stop, server)
 }

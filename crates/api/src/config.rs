@@ -1,5 +1,8 @@
 //! Settings: flags first, then the environment (`ZHIXING_…`), then a file, then what is usual.
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use figment::{
     Figment,
@@ -7,11 +10,16 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{identity::settings::IdentitySettings, protocol::Limits};
+use crate::{
+    address::{ForwardedHeader, Proxy},
+    identity::settings::IdentitySettings,
+    protocol::{Introspection, Limits},
+};
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a setting of its own")]
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
@@ -35,6 +43,20 @@ pub struct Settings {
     pub calendars: Option<PathBuf>,
     /// A directory of further time limits.
     pub rules: Option<PathBuf>,
+    /// A manifest of documents that may be asked for by id.
+    pub documents: Option<PathBuf>,
+    /// Whether nothing but the documents of the manifest is run.
+    pub only_trusted_documents: bool,
+    /// Who may ask what the schema holds; by default everybody where development tokens are taken, else who signed in.
+    pub introspection: Option<Introspection>,
+    /// The certificate for TLS with those that lead to a root (PEM); without one the service speaks plain HTTP.
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM).
+    pub tls_key: Option<PathBuf>,
+    /// Proxies that may say where a request comes from: addresses or networks.
+    pub trusted_proxies: Vec<Proxy>,
+    /// The header in which they say so.
+    pub forwarded_header: ForwardedHeader,
     /// What is logged, as `tracing-subscriber` filters read it.
     pub log: String,
     /// What one request may ask for at most.
@@ -57,6 +79,13 @@ impl Default for Settings {
             supervise: false,
             calendars: None,
             rules: None,
+            documents: None,
+            only_trusted_documents: false,
+            introspection: None,
+            tls_cert: None,
+            tls_key: None,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
             identity: IdentitySettings::default(),
@@ -99,6 +128,22 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "DIR")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rules: Option<PathBuf>,
+    /// A manifest of documents that may be asked for by id (JSON: {"SHA-256": "document", …})
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub documents: Option<PathBuf>,
+    /// Whether nothing but those documents is run [default: false]
+    #[arg(long, global = true, value_name = "true|false")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub only_trusted_documents: Option<bool>,
+    /// The certificate for TLS with those that lead to a root (PEM) [default: plain HTTP]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_cert: Option<PathBuf>,
+    /// The key of the certificate (PEM)
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls_key: Option<PathBuf>,
     /// What to log, such as info or zhixing_api=debug
     #[arg(long, global = true, value_name = "FILTER")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -123,6 +168,15 @@ pub enum ConfigError {
         "development tokens let anybody be anybody: they work only when listening on a loopback address, not on {0}"
     )]
     OpenToAll(SocketAddr),
+    /// One of two files is missing.
+    #[error("TLS needs both a certificate (--tls-cert) and its key (--tls-key)")]
+    HalfOfTls,
+    /// Nothing could be run.
+    #[error("only_trusted_documents needs a manifest (--documents)")]
+    NoDocuments,
+    /// Something else than an origin is allowed to ask.
+    #[error("{0} in limits.allowed_origins is not an origin such as https://desk.example.cn")]
+    NotAnOrigin(String),
     /// An identity provider cannot be trusted as it is set.
     #[error("{0}")]
     Identity(String),
@@ -145,8 +199,29 @@ impl Settings {
         if settings.development_tokens == Some(true) && !settings.listen.ip().is_loopback() {
             return Err(ConfigError::OpenToAll(settings.listen));
         }
+        if settings.tls_cert.is_some() != settings.tls_key.is_some() {
+            return Err(ConfigError::HalfOfTls);
+        }
+        if settings.only_trusted_documents && settings.documents.is_none() {
+            return Err(ConfigError::NoDocuments);
+        }
+        if let Some(other) = settings.limits.allowed_origins.iter().find(|origin| !is_origin(origin)) {
+            return Err(ConfigError::NotAnOrigin(other.clone()));
+        }
         settings.identity.check().map_err(ConfigError::Identity)?;
         Ok(settings)
+    }
+
+    /// Who may ask what the schema holds.
+    pub fn introspection(&self) -> Introspection {
+        let usual =
+            if self.takes_development_tokens() { Introspection::Everybody } else { Introspection::SignedIn };
+        self.introspection.unwrap_or(usual)
+    }
+
+    /// Certificate and key, if the service itself speaks TLS.
+    pub fn tls_files(&self) -> Option<(&Path, &Path)> {
+        self.tls_cert.as_deref().zip(self.tls_key.as_deref())
     }
 
     /// Whether development tokens are taken.
@@ -165,6 +240,13 @@ impl Settings {
     }
 }
 
+/// Scheme, host and perhaps a port, as browsers write it.
+fn is_origin(text: &str) -> bool {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let is_plain = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase() || b".-:[]".contains(&byte);
+    host.is_some_and(|host| !host.is_empty() && host.bytes().all(is_plain))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,6 +263,57 @@ mod tests {
         assert!(!Settings::read(&Flags::default()).unwrap().supervise);
         let flags = Flags { supervise: Some(true), ..Flags::default() };
         assert!(Settings::read(&flags).unwrap().supervise);
+    }
+
+    #[test]
+    fn a_certificate_without_its_key_is_said() {
+        let flags = Flags { tls_cert: Some("cert.pem".into()), ..Flags::default() };
+        assert!(matches!(Settings::read(&flags), Err(ConfigError::HalfOfTls)));
+        let flags = Flags { tls_key: Some("key.pem".into()), ..flags };
+        assert!(Settings::read(&flags).unwrap().tls_files().is_some());
+    }
+
+    #[test]
+    fn origins_are_written_as_browsers_do() {
+        for good in ["https://desk.example.cn", "http://127.0.0.1:3000", "http://[::1]:3000"] {
+            assert!(is_origin(good), "{good}");
+        }
+        for bad in ["*", "null", "desk.example.cn", "https://", "https://desk.example.cn/", "https://Desk.cn"]
+        {
+            assert!(!is_origin(bad), "{bad}");
+        }
+    }
+
+    #[test]
+    fn only_trusted_documents_need_some() {
+        let flags = Flags { only_trusted_documents: Some(true), ..Flags::default() };
+        assert!(matches!(Settings::read(&flags), Err(ConfigError::NoDocuments)));
+    }
+
+    #[test]
+    fn the_schema_is_told_to_everybody_on_this_machine_only() {
+        let open = Settings { listen: SocketAddr::from(([0, 0, 0, 0], 8080)), ..Settings::default() };
+        assert_eq!(open.introspection(), Introspection::SignedIn);
+        assert_eq!(Settings::default().introspection(), Introspection::Everybody);
+        let nobody = Settings { introspection: Some(Introspection::Nobody), ..Settings::default() };
+        assert_eq!(nobody.introspection(), Introspection::Nobody);
+    }
+
+    #[test]
+    fn proxies_are_addresses_or_networks() {
+        let read = |text: &str| {
+            Figment::from(Toml::string(&format!(
+                "trusted_proxies = {text}\nforwarded_header = \"forwarded\""
+            )))
+            .extract::<Settings>()
+            .map_err(Box::new)
+        };
+        let settings = read(r#"["10.0.0.0/8", "::1"]"#).unwrap();
+        assert_eq!(
+            (settings.trusted_proxies.len(), settings.forwarded_header),
+            (2, ForwardedHeader::Forwarded)
+        );
+        assert!(read(r#"["proxy"]"#).unwrap_err().to_string().contains("neither an address nor a network"));
     }
 
     #[test]

@@ -316,6 +316,10 @@ impl Authenticator for Identity {
         }
         .boxed()
     }
+
+    fn name(viewer: &Viewer) -> Option<&str> {
+        (viewer.method != AuthenticationMethod::Anonymous).then_some(viewer.actor.as_str())
+    }
 }
 
 impl Identity {

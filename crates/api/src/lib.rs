@@ -4,10 +4,12 @@
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+pub mod address;
 pub mod checkpoints;
 pub mod cli;
 pub mod cloud_event;
 pub mod config;
+pub mod connections;
 pub mod downloads;
 pub mod due_list;
 pub mod export;
@@ -22,3 +24,4 @@ pub mod simulation;
 pub mod task_table;
 pub mod time_change;
 pub mod time_reference;
+pub mod tls;

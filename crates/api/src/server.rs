@@ -1,6 +1,9 @@
 //! HTTP: one router.
 use std::{
     collections::HashMap,
+    fs,
+    io::Read,
+    path::PathBuf,
     sync::{Arc, OnceLock},
     time::Instant,
 };
@@ -9,7 +12,7 @@ use async_graphql::Value;
 use axum::{
     Router,
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Response},
     routing::get,
@@ -28,7 +31,9 @@ use crate::{
     graphql::{self, context::Session, region::Region},
     identity::Identity,
     projections,
-    protocol::{Endpoint, Guard, GuardError, Scalars},
+    protocol::{
+        Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Scalars,
+    },
     task_table,
 };
 
@@ -49,6 +54,9 @@ pub const FIRST_QUERY: &str = r"{
 /// Scripts, styles and data from this service only; nobody frames it.
 const CONTENT_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
      connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// Bytes of a manifest of documents.
+const MANIFEST: u64 = 16 << 20;
 
 /// What runs behind the door.
 #[derive(Clone, Debug)]
@@ -100,19 +108,42 @@ pub enum NoDoor {
     /// TLS to identity providers cannot be set up.
     #[error("identity providers cannot be asked: {0}")]
     Identity(#[from] reqwest::Error),
+    /// The manifest of documents cannot be read.
+    #[error("the documents of {0} cannot be read: {1}")]
+    Unreadable(PathBuf, std::io::Error),
+    /// The manifest of documents cannot be used.
+    #[error("the documents of {0} cannot be used: {1}")]
+    Documents(PathBuf, DocumentsError),
+}
+
+/// What stands before the executor, with the documents that the operator trusts.
+fn guard(settings: &Settings) -> Result<Guard, NoDoor> {
+    let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let guard = guard.introspected_by(settings.introspection());
+    let Some(file) = &settings.documents else { return Ok(guard) };
+    let unreadable = |error| NoDoor::Unreadable(file.clone(), error);
+    let mut manifest = String::new();
+    // One byte more than is taken, to tell a file that is too long.
+    let read = fs::File::open(file).map_err(unreadable)?.take(MANIFEST + 1).read_to_string(&mut manifest);
+    if read.map_err(unreadable)? as u64 > MANIFEST {
+        return Err(unreadable(std::io::Error::other(format!("it has more than {MANIFEST} bytes"))));
+    }
+    let unusable = |error| NoDoor::Documents(file.clone(), error);
+    let documents = Documents::read(&manifest, settings.only_trusted_documents).map_err(unusable)?;
+    guard.trusting(documents).map_err(unusable)
 }
 
 /// Everything the service answers.
 ///
 /// # Errors
-/// When the schema cannot be guarded or TLS cannot be set up.
+/// When the schema cannot be guarded, TLS cannot be set up, or the documents to trust cannot be used.
 pub fn router(
     service: &Service,
     settings: &Settings,
     shutdown: watch::Receiver<bool>,
 ) -> Result<Router, NoDoor> {
     let store = &service.store;
-    let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let guard = guard(settings)?;
     let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
     let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();
@@ -141,12 +172,12 @@ pub fn router(
             "/graphiql/favicon.svg",
             get(async || asset("image/svg+xml", include_str!("../assets/graphiql/favicon.svg"))),
         )
-        .route(
-            "/graphql/schema.graphql",
-            get(async || asset("text/plain; charset=utf-8", graphql::sdl().into_bytes())),
-        )
         .layer(CompressionLayer::new())
         .with_state(settings.takes_development_tokens());
+    let schema = Router::new()
+        .route("/graphql/schema.graphql", get(schema_text))
+        .layer(CompressionLayer::new())
+        .with_state((settings.introspection(), identity.clone()));
     let downloads = Router::new()
         .route("/plans/{code}/tasks.csv", get(task_table::csv))
         .route("/plans/{code}/tasks.xlsx", get(task_table::xlsx))
@@ -161,16 +192,22 @@ pub fn router(
         .route("/log/checkpoint", get(checkpoints::latest))
         .with_state(store.clone());
     let set = |name, value| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
-    Ok(endpoint
+    let router = endpoint
         .router()
         .merge(pages)
+        .merge(schema)
         .merge(downloads)
         .merge(probes)
         .layer(middleware::from_fn(measure))
         .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))
-        .layer(set(header::X_FRAME_OPTIONS, "DENY")))
+        .layer(set(header::X_FRAME_OPTIONS, "DENY"));
+    Ok(match settings.tls_files() {
+        // Once seen over TLS, never to be asked for without.
+        Some(_) => router.layer(set(header::STRICT_TRANSPORT_SECURITY, "max-age=31536000")),
+        None => router,
+    })
 }
 
 /// How each custom scalar is checked before anything runs.
@@ -225,6 +262,28 @@ async fn graphiql(State(development_tokens): State<bool>) -> Html<String> {
     let start = PAGE.find(r#"id="config">"#).map_or(0, |at| at + r#"id="config">"#.len());
     let end = PAGE[start..].find("</script>").map_or(PAGE.len(), |at| start + at);
     Html(format!("{}{config}{}", &PAGE[..start], &PAGE[end..]))
+}
+
+/// The schema as text, for those who may ask for it.
+async fn schema_text(
+    State((introspection, identity)): State<(Introspection, Identity)>,
+    headers: HeaderMap,
+) -> Response {
+    let mut may = introspection.is_open_to(false);
+    if !may && introspection.is_open_to(true) {
+        let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        match identity.authenticate(said).await {
+            Ok(viewer) => may = Identity::name(&viewer).is_some(),
+            Err(refused) if refused.unavailable => {
+                return (StatusCode::SERVICE_UNAVAILABLE, refused.reason).into_response();
+            }
+            Err(refused) => return (StatusCode::UNAUTHORIZED, refused.reason).into_response(),
+        }
+    }
+    if may {
+        return asset("text/plain; charset=utf-8", graphql::sdl().into_bytes());
+    }
+    (StatusCode::FORBIDDEN, "the schema is not told here, or only to those who signed in").into_response()
 }
 
 fn asset(content_type: &'static str, bytes: impl Into<bytes::Bytes>) -> Response {

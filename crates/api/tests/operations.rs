@@ -355,3 +355,24 @@ fn what_other_calendars_would_move_is_told_beforehand() {
     stop(place.serve(&calendars).0);
     assert_eq!(told(), nothing, "the service remembers what it ran with");
 }
+
+/// With a certificate the program itself speaks TLS, stops in order, and says what is wrong with the files.
+#[cfg(unix)]
+#[test]
+fn the_service_speaks_tls() {
+    let place = Place::empty();
+    let made = rcgen::generate_simple_self_signed(vec!["desk.example".to_owned()]).unwrap();
+    fs::write(place.path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let said =
+        place.bad(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem", "--tls-key", "cert.pem"]);
+    assert!(said.contains("cert.pem holds no private key in PEM"), "{said}");
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0", "--tls-cert", "cert.pem"]);
+    assert!(said.contains("TLS needs both"), "{said}");
+    let (service, url) =
+        place.serve(&["--samples", "false", "--tls-cert", "cert.pem", "--tls-key", "key.pem"]);
+    assert!(url.starts_with("https://127.0.0.1:"), "{url}");
+    assert_eq!(place.good(&["health", "--url", &format!("{url}/readyz")]).trim(), "ready");
+    place.bad(&["health", "--url", &format!("{}/readyz", url.replace("https", "http"))]);
+    stop(service);
+}

@@ -9,6 +9,7 @@ mod identity;
 mod imports;
 mod indicators;
 mod leading_groups;
+mod limits;
 mod local_plans;
 mod nodes;
 mod pages;

@@ -129,7 +129,7 @@ enum Command {
     },
     /// Ask a running service whether it is ready; exit status 0 when it is
     Health {
-        /// The address to ask
+        /// The address to ask; with https:// any certificate will do
         #[arg(long, default_value = "http://127.0.0.1:8080/readyz", value_name = "URL")]
         url: String,
     },

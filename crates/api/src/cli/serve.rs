@@ -1,15 +1,16 @@
 //! `zhixing serve`.
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::serve::ListenerExt;
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{Failure, import, open, reference, screen};
 use crate::{
     checkpoints::Signer,
     config::Settings,
+    connections::Connections,
     scheduler::{self, Scheduler},
     server, time_change,
+    tls::Tls,
 };
 
 /// How long open requests may take to end after a signal to stop.
@@ -21,6 +22,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
         Failure::said(&what, error)
     })?;
+    let tls = settings.tls_files().map(|(certificate, key)| Tls::read(certificate, key).map(Arc::new));
+    let tls = tls.transpose().map_err(|error| Failure::said("TLS is not possible", error))?;
     let time = reference(&settings)?;
     let store = open(&settings).await?;
     if settings.samples && store.head() == 0 {
@@ -48,23 +51,17 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
         scheduler.supervising(settings.supervise).start(stopped.clone())
     });
-    let mut until = stopped.clone();
-    // An answer over a WebSocket is several small writes; none waits until the one before it is acknowledged.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection collects small writes");
-        }
-    });
-    let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-        let _ = until.wait_for(|stop| *stop).await;
-    });
+    if let Some(tls) = tls.clone() {
+        tokio::spawn(tls.watch(stopped.clone()));
+    }
+    let serving = Connections::new(&settings, tls).serve(listener, router, stopped.clone());
     let mut patience = stopped;
     let out_of_patience = async move {
         let _ = patience.wait_for(|stop| *stop).await;
         tokio::time::sleep(PATIENCE).await;
     };
     tokio::select! {
-        served = serving => served.map_err(|error| Failure::said("serving failed", error))?,
+        () = serving => {}
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
     }
     if let Some(scheduling) = scheduling {
@@ -83,17 +80,18 @@ fn welcome(settings: &Settings, address: std::net::SocketAddr) {
     screen::say(&format!(
         "Zhixing 质兴 is ready; the log is in {database}.
 
-  GraphiQL   http://{address}/
-  GraphQL    http://{address}/graphql   (WebSocket and SSE at the same address)
-  Schema     http://{address}/graphql/schema.graphql
-  Health     http://{address}/healthz  /readyz  /metrics
-  Log        http://{address}/log/checkpoint   (signed; see `zhixing verify --help`)
+  GraphiQL   {scheme}://{address}/
+  GraphQL    {scheme}://{address}/graphql   (WebSocket and SSE at the same address)
+  Schema     {scheme}://{address}/graphql/schema.graphql
+  Health     {scheme}://{address}/healthz  /readyz  /metrics
+  Log        {scheme}://{address}/log/checkpoint   (signed; see `zhixing verify --help`)
 
 Try:
-  curl -s http://{address}/graphql -H 'content-type: application/json' \\
+  curl -s {scheme}://{address}/graphql -H 'content-type: application/json' \\
     -d '{{\"query\":\"{{ plans {{ totalCount nodes {{ title tasks {{ totalCount }} indicators {{ totalCount }} }} }} }}\"}}'
 {tokens}
 Stop with Ctrl-C.",
+        scheme = if settings.tls_files().is_some() { "https" } else { "http" },
         database = masked(&settings.database_url()),
         tokens = if settings.takes_development_tokens() {
             "\nDevelopment tokens are taken: Authorization: Bearer dev:ann:LEADING_GROUP_OFFICE\n"

@@ -14,8 +14,14 @@ pub const LIMIT_EXCEEDED: &str = "LIMIT_EXCEEDED";
 pub const BAD_REQUEST: &str = "BAD_REQUEST";
 /// Several operations were sent as one JSON array.
 pub const BATCHING_NOT_SUPPORTED: &str = "BATCHING_NOT_SUPPORTED";
-/// Only the hash of a document was sent.
+/// Only the id of a document was sent, and none is registered here.
 pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
+/// The id of a document was sent that is not registered.
+pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
+/// Only registered documents are run here, and this is none.
+pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
+/// The viewer may not ask what the schema holds.
+pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 /// The token was refused.
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// Who is asking cannot be found out now.
@@ -36,8 +42,14 @@ pub const PAYLOAD_TOO_LARGE: &str = "PAYLOAD_TOO_LARGE";
 pub const REQUEST_TIMEOUT: &str = "REQUEST_TIMEOUT";
 /// The operation ran too long.
 pub const EXECUTION_TIMEOUT: &str = "EXECUTION_TIMEOUT";
-/// Too many operations are at work on one socket.
+/// Too many operations are at work on one socket, or too many subscriptions of one client.
 pub const TOO_MANY_SUBSCRIPTIONS: &str = "TOO_MANY_SUBSCRIPTIONS";
+/// The client has too many queries and mutations at work; `extensions.retryAfterSeconds` says when to come back.
+pub const TOO_MANY_OPERATIONS: &str = "TOO_MANY_OPERATIONS";
+/// The client has too many WebSockets open.
+pub const TOO_MANY_SOCKETS: &str = "TOO_MANY_SOCKETS";
+/// The client asked for too much in a while; `extensions.retryAfterSeconds` says when to come back.
+pub const RATE_LIMITED: &str = "RATE_LIMITED";
 /// A fault of the service; `extensions.requestId` finds it in its log.
 pub const INTERNAL: &str = "INTERNAL";
 

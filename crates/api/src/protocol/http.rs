@@ -3,7 +3,7 @@
 use super::media::{self, Accepted, Json};
 use super::reply::Reply;
 use super::request::Params;
-use super::{Authenticator, Endpoint, REQUEST_ID, Refused, error, millis, stream, ws};
+use super::{Address, Authenticator, Endpoint, REQUEST_ID, Refused, clients, error, millis, stream, ws};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
 use axum::body::Body;
@@ -19,7 +19,7 @@ const PARTIAL_SUCCESS: u16 = 294;
 pub(super) struct Refusal {
     status: StatusCode,
     error: Box<ServerError>,
-    header: Option<(header::HeaderName, &'static str)>,
+    header: Option<(header::HeaderName, HeaderValue)>,
 }
 
 impl Refusal {
@@ -29,18 +29,29 @@ impl Refusal {
 
     fn method(allow: &'static str, message: &str) -> Self {
         let error = Box::new(error::error(error::METHOD_NOT_ALLOWED, message));
-        Self { status: StatusCode::METHOD_NOT_ALLOWED, error, header: Some((header::ALLOW, allow)) }
+        Self {
+            status: StatusCode::METHOD_NOT_ALLOWED,
+            error,
+            header: Some((header::ALLOW, HeaderValue::from_static(allow))),
+        }
     }
 
     fn unauthenticated(reason: &str) -> Self {
         let error = Box::new(error::error(error::UNAUTHENTICATED, reason));
-        Self { status: StatusCode::UNAUTHORIZED, error, header: Some((header::WWW_AUTHENTICATE, "Bearer")) }
+        let header = Some((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        Self { status: StatusCode::UNAUTHORIZED, error, header }
+    }
+
+    /// The client has to wait.
+    pub(super) fn later(seconds: u64, error: ServerError) -> Self {
+        let header = Some((header::RETRY_AFTER, HeaderValue::from(seconds)));
+        Self { status: StatusCode::TOO_MANY_REQUESTS, error: Box::new(error), header }
     }
 
     pub(super) fn respond(self, json: Json) -> Response {
         let mut response = write(&Reply::refused(vec![*self.error]), self.status, json);
         if let Some((name, value)) = self.header {
-            response.headers_mut().insert(name, HeaderValue::from_static(value));
+            response.headers_mut().insert(name, value);
         }
         response
     }
@@ -90,22 +101,19 @@ async fn answer<E: Executor, A: Authenticator>(
     let viewer = authenticator.authenticate(authorization.as_deref()).await.map_err(unknown)?;
     // Asked for before anything runs, so that no change falls in between.
     let changed = authenticator.changed(authorization.as_deref(), &viewer);
+    let client = endpoint.client(&viewer, address(&request));
     let (parts, body) = request.into_parts();
     let params = if method == Method::GET {
         from_uri(endpoint, &parts.uri)
     } else {
         from_body(endpoint, &parts, body).await
-    };
-    let params = match params {
-        // A well-formed request of a client that tries persisted queries first.
-        Err(refusal) if error::code(&refusal.error) == Some(error::PERSISTED_QUERY_NOT_SUPPORTED) => {
-            return Ok(single(endpoint, &Reply::refused(vec![*refusal.error]), accepted.json()));
-        }
-        params => params?,
-    };
-    let operation = match endpoint.admit(params, viewer, request_id.to_owned()) {
+    }?;
+    let operation = match endpoint.admit(params, viewer, &client, request_id.to_owned()) {
         Ok(operation) => operation,
-        Err(errors) => {
+        Err(mut errors) => {
+            if let Some(seconds) = clients::retry_after(&errors) {
+                return Err(Refusal::later(seconds, errors.swap_remove(0)));
+            }
             let reply = Reply::refused(errors);
             return Ok(match (accepted.json, accepted.for_subscription()) {
                 (None, Some(framing)) => stream::respond(
@@ -142,6 +150,11 @@ async fn answer<E: Executor, A: Authenticator>(
 pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
     let value = headers.get(header::AUTHORIZATION).map(HeaderValue::to_str).transpose();
     value.map_err(|_| Refusal::unauthenticated("the Authorization header is not text"))
+}
+
+/// Where the request comes from, if whoever accepted it said so.
+pub(super) fn address(request: &Request) -> Option<Address> {
+    request.extensions().get::<Address>().copied()
 }
 
 fn from_uri<E: Executor, A: Authenticator>(endpoint: &Endpoint<E, A>, uri: &Uri) -> Result<Params, Refusal> {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use std::time::Duration;
 
-/// What one request, one document and one socket may ask for at most.
+/// What one request, one document, one socket and one client may ask for at most.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -40,6 +40,22 @@ pub struct Limits {
     pub execution_timeout_ms: u64,
     /// Operations at work at the same time on one WebSocket.
     pub subscriptions: usize,
+    /// Queries and mutations of one client at work at the same time; 0 for any number.
+    pub client_operations: usize,
+    /// Subscriptions of one client at the same time, over all its connections; 0 for any number.
+    pub client_subscriptions: usize,
+    /// Open WebSockets of one client; 0 for any number.
+    pub client_sockets: usize,
+    /// Cost that one client gets back each second; 0 for no limit.
+    pub client_cost_per_second: u64,
+    /// Cost that one client may save up.
+    pub client_cost_burst: u64,
+    /// Open connections, WebSockets too; further ones wait to be accepted.
+    pub connections: u32,
+    /// Open connections of one address; further ones are closed. A trusted proxy may have any number.
+    pub address_connections: usize,
+    /// Milliseconds within which a TLS handshake, and then the headers of the next request, have to arrive.
+    pub header_timeout_ms: u64,
     /// Milliseconds a new WebSocket has for its `connection_init`.
     pub connection_init_timeout_ms: u64,
     /// Bytes of one incoming WebSocket message.
@@ -52,7 +68,7 @@ pub struct Limits {
     pub ws_write_timeout_ms: u64,
     /// Milliseconds between two keep-alive comments on an event stream.
     pub sse_keep_alive_ms: u64,
-    /// Origins other than the server's own that may open a WebSocket, e.g. `https://desk.example.cn`.
+    /// Origins other than the server's own whose pages may ask and open a WebSocket, e.g. `https://desk.example.cn`.
     pub allowed_origins: Vec<String>,
     /// Whether answers tell in `extensions.cost` what the operation was reckoned at.
     pub report_cost: bool,
@@ -80,6 +96,15 @@ impl Default for Limits {
             body_timeout_ms: 15_000,
             execution_timeout_ms: 30_000,
             subscriptions: 100,
+            connections: 10_000,
+            address_connections: 1_000,
+            // Longer than proxies keep connections that they do not use, so that it is they who close them.
+            header_timeout_ms: 75_000,
+            client_operations: 100,
+            client_subscriptions: 500,
+            client_sockets: 100,
+            client_cost_per_second: 20_000,
+            client_cost_burst: 1_000_000,
             connection_init_timeout_ms: 10_000,
             ws_message_bytes: 256 << 10,
             ws_outgoing_bytes: 8 << 20,

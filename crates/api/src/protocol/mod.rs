@@ -5,6 +5,7 @@
 //! [`Authenticator`], and a [`Guard`] made from the schema's SDL; every request of every transport passes the
 //! guard before the executor sees it, and every answer leaves through one place that hides our insides.
 
+pub(crate) mod clients;
 pub mod error;
 pub mod guard;
 mod http;
@@ -17,14 +18,16 @@ mod stream;
 mod tests;
 mod ws;
 
-pub use guard::{Checked, Guard, GuardError, ScalarCheck, Scalars};
+pub use clients::Address;
+pub use guard::{Checked, Documents, DocumentsError, Guard, GuardError, Introspection, ScalarCheck, Scalars};
 pub use limits::Limits;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, Request, ServerError, Value};
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::routing::any;
+use clients::{Client, Clients, Held, Place, REFUSED};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self as streams, BoxStream};
 use futures_util::{FutureExt, StreamExt};
@@ -35,7 +38,9 @@ use request::Params;
 use std::future::{Future, pending};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::watch;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 /// Finds out who is asking.
 pub trait Authenticator: Send + Sync + 'static {
@@ -47,6 +52,9 @@ pub trait Authenticator: Send + Sync + 'static {
         &self,
         authorization: Option<&str>,
     ) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
+
+    /// Who signed in, by a name of bounded length that tells clients apart; without one their address does.
+    fn name(viewer: &Self::Viewer) -> Option<&str>;
 
     /// Comes when what `viewer` was let in for by that header no longer holds; never, for those who came unnamed.
     fn changed(
@@ -120,6 +128,8 @@ pub type RequestIds = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// The header that names a request.
 pub const REQUEST_ID: &str = "x-request-id";
+/// How long a browser may remember what an allowed origin may send.
+const PREFLIGHT: Duration = Duration::from_hours(1);
 /// Characters of a request id at most.
 const REQUEST_ID_CHARS: usize = 64;
 
@@ -141,6 +151,7 @@ struct Inner<E, A> {
     prepare: Prepare,
     request_ids: RequestIds,
     shutdown: watch::Receiver<bool>,
+    clients: Clients,
 }
 
 /// An operation that passed the guard, ready to run.
@@ -151,6 +162,8 @@ struct Operation {
     order: Arc<Order>,
     ids: Ids,
     request_id: String,
+    /// Held until the operation ends.
+    place: Place,
 }
 
 impl<E: Executor, A: Authenticator> Endpoint<E, A> {
@@ -163,12 +176,28 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         request_ids: RequestIds,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        Self { inner: Arc::new(Inner { executor, authenticator, guard, prepare, request_ids, shutdown }) }
+        let clients = Clients::new();
+        let inner = Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients };
+        Self { inner: Arc::new(inner) }
     }
 
-    /// `/graphql` for POST, GET, WebSocket and SSE. No CORS headers: other sites may not read.
+    /// `/graphql` for POST, GET, WebSocket and SSE. Pages of other sites may not read, but for the allowed origins.
     pub fn router(&self) -> Router {
-        Router::new().route("/graphql", any(http::handle::<E, A>)).with_state(self.clone())
+        let router = Router::new().route("/graphql", any(http::handle::<E, A>)).with_state(self.clone());
+        let origins: Vec<HeaderValue> =
+            self.limits().allowed_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+        // The library refuses a list with this in it by a panic; and it is not what the setting promises.
+        if origins.is_empty() || origins.iter().any(|origin| origin == "*") {
+            return router;
+        }
+        // Without credentials: who asks is said by a header that no browser sends by itself.
+        let cors = CorsLayer::new()
+            .allow_origin(AllowOrigin::list(origins))
+            .allow_methods([Method::GET, Method::POST])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
+            .expose_headers([header::RETRY_AFTER, HeaderName::from_static(REQUEST_ID)])
+            .max_age(PREFLIGHT);
+        router.layer(cors)
     }
 
     fn limits(&self) -> &Limits {
@@ -184,29 +213,54 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         given.filter(is_id).map_or_else(|| (self.inner.request_ids)(), ToOwned::to_owned)
     }
 
-    /// Passes the guard and makes the request.
+    /// The client whose requests are counted together.
+    fn client(&self, viewer: &A::Viewer, address: Option<Address>) -> Arc<Client> {
+        self.inner.clients.of(A::name(viewer), address, self.limits())
+    }
+
+    /// Passes the guard, pays for the operation and makes the request.
     fn admit(
         &self,
         params: Params,
         viewer: A::Viewer,
+        client: &Arc<Client>,
         request_id: String,
     ) -> Result<Operation, Vec<ServerError>> {
+        let limits = self.limits();
+        // In advance, so that refused documents are not free; the guard's work is bounded, but it is work.
+        client.pay(REFUSED, 0, limits).map_err(|error| vec![error])?;
         let name = params.operation_name.as_deref();
-        let mut checked = self.inner.guard.check(&params.query, name, params.variables)?;
+        let guard = &self.inner.guard;
+        let query = guard.document(params.query, params.document_id.as_deref());
+        let query = query.map_err(|error| vec![error])?;
+        let mut checked = guard.check(&query, name, params.variables)?;
+        guard.may_introspect(&checked, A::name(&viewer).is_some()).map_err(|error| vec![error])?;
+        let left = client.pay(checked.cost, REFUSED, limits).map_err(|error| vec![error])?;
+        let held = match checked.kind {
+            OperationType::Subscription => Held::Subscription,
+            OperationType::Query | OperationType::Mutation => Held::Operation,
+        };
+        let place = client.hold(held, limits).map_err(|error| vec![error])?;
         let (order, ids) = (checked.order.clone(), std::mem::take(&mut checked.ids));
         let (kind, cost, depth) = (checked.kind, checked.cost, checked.depth);
         tracing::debug!(request_id, %kind, operation = checked.operation_name, cost, depth, "admitted");
-        let limits = self.limits();
-        let cost = limits
-            .report_cost
-            .then(|| async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }));
+        let cost = limits.report_cost.then(|| match left {
+            None => async_graphql::value!({ "requested": cost, "limit": limits.cost, "depth": depth }),
+            Some(left) => async_graphql::value!({
+                "requested": cost,
+                "limit": limits.cost,
+                "depth": depth,
+                "remaining": left,
+                "perSecond": limits.client_cost_per_second,
+            }),
+        });
         let request = (self.inner.prepare)(checked.into_request().data(viewer));
-        Ok(Operation { kind, request, cost, order, ids, request_id })
+        Ok(Operation { kind, request, cost, order, ids, request_id, place })
     }
 
     /// Runs a query or a mutation.
     async fn run(&self, operation: Operation) -> Reply {
-        let Operation { request, cost, order, ids, request_id, .. } = operation;
+        let Operation { request, cost, order, ids, request_id, place: _place, .. } = operation;
         let execution = AssertUnwindSafe(self.inner.executor.execute(request)).catch_unwind();
         match tokio::time::timeout(millis(self.limits().execution_timeout_ms), execution).await {
             Ok(Ok(response)) => {
@@ -231,11 +285,14 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
             let endpoint = self.clone();
             return streams::once(async move { endpoint.run(operation).await }).boxed();
         }
-        let (order, ids, request_id) = (operation.order, operation.ids, operation.request_id);
-        let events = self.inner.executor.execute_stream(operation.request, None);
-        let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| match event {
-            Ok(response) => Reply::of(response, &order, &ids, &request_id),
-            Err(_) => panicked(&request_id),
+        let Operation { request, order, ids, request_id, place, .. } = operation;
+        let events = self.inner.executor.execute_stream(request, None);
+        let replies = AssertUnwindSafe(events).catch_unwind().map(move |event| {
+            let _held = &place;
+            match event {
+                Ok(response) => Reply::of(response, &order, &ids, &request_id),
+                Err(_) => panicked(&request_id),
+            }
         });
         replies.boxed()
     }

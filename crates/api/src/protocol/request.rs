@@ -10,6 +10,8 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct Params {
     pub(super) query: String,
+    /// What a registered document is called, if its text was not sent.
+    pub(super) document_id: Option<String>,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
 }
@@ -38,7 +40,10 @@ impl Params {
         let members: HashMap<String, &RawValue> =
             serde_json::from_str(text).map_err(|_| bad("the body is not valid JSON"))?;
         let member = |name: &str| members.get(name).map(|raw| raw.get()).filter(|raw| *raw != "null");
+        let document_id =
+            member("documentId").map(|raw| parse(raw, "`documentId` must be a string")).transpose()?;
         Self::assemble(
+            document_id,
             member("query").map(|raw| parse(raw, "`query` must be a string")).transpose()?,
             member("operationName").map(|raw| parse(raw, "`operationName` must be a string")).transpose()?,
             member("variables"),
@@ -69,10 +74,19 @@ impl Params {
             members.get(name).map(String::as_str).filter(|raw| !raw.is_empty() && *raw != "null")
         };
         let (variables, extensions) = (json("variables"), json("extensions"));
-        Self::assemble(members.get("query").cloned(), operation_name, variables, extensions, limits)
+        let document_id = members.get("documentId").filter(|id| !id.is_empty()).cloned();
+        Self::assemble(
+            document_id,
+            members.get("query").cloned(),
+            operation_name,
+            variables,
+            extensions,
+            limits,
+        )
     }
 
     fn assemble(
+        document_id: Option<String>,
         query: Option<String>,
         operation_name: Option<String>,
         variables: Option<&str>,
@@ -92,13 +106,27 @@ impl Params {
         };
         let query = query.unwrap_or_default();
         if !query.trim().is_empty() {
-            return Ok(Self { query, operation_name, variables });
+            return Ok(Self { query, document_id: None, operation_name, variables });
         }
-        if extensions.contains_key("persistedQuery") {
-            return Err(error::error(error::PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported"));
+        let document_id = match (document_id, extensions.get("persistedQuery")) {
+            (None, Some(raw)) => Some(persisted(raw.get())?),
+            (id, _) => id,
+        };
+        if document_id.is_some() {
+            return Ok(Self { query: String::new(), document_id, operation_name, variables });
         }
-        Err(bad("`query` is missing: send the document to run"))
+        Err(bad("`query` is missing: send the document to run, or the `documentId` of a registered one"))
     }
+}
+
+/// The hash in the extension that clients of Apollo send.
+fn persisted(raw: &str) -> Result<String, ServerError> {
+    #[derive(serde::Deserialize)]
+    struct Persisted {
+        #[serde(rename = "sha256Hash")]
+        hash: String,
+    }
+    parse::<Persisted>(raw, "`persistedQuery` must have a `sha256Hash`").map(|persisted| persisted.hash)
 }
 
 fn parse<T: DeserializeOwned>(raw: &str, problem: &str) -> Result<T, ServerError> {

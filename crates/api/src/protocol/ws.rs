@@ -1,5 +1,6 @@
 //! GraphQL over WebSocket: the `graphql-transport-ws` protocol, one task per socket.
 
+use super::clients::{self, Address, Held, Place};
 use super::http::{self, Refusal};
 use super::media::Json;
 use super::reply::Reply;
@@ -56,7 +57,17 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
             }
             Ok((upgrade, http::authorization(request.headers())?.map(ToOwned::to_owned)))
         });
-    let (upgrade, authorization) = match checked {
+    let address = http::address(&request);
+    let checked = checked.and_then(|(upgrade, authorization)| {
+        // Whose it is will be known when it is initialised; until then it counts for the address.
+        let client = endpoint.inner.clients.of(None, address, endpoint.limits());
+        let place = client.hold(Held::Socket, endpoint.limits());
+        let place = place.map_err(|error| {
+            Refusal::later(clients::retry_after(std::slice::from_ref(&error)).unwrap_or(1), error)
+        })?;
+        Ok((upgrade, authorization, place))
+    });
+    let (upgrade, authorization, place) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return refusal.respond(Json::Plain),
     };
@@ -74,6 +85,8 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
                 endpoint,
                 socket,
                 authorization,
+                address,
+                place,
                 viewer: None,
                 changed: pending().boxed(),
                 lapsed: None,
@@ -154,6 +167,9 @@ struct Connection<E, A: Authenticator> {
     socket: WebSocket,
     /// The header of the upgrade request; a token in `connection_init` goes before it.
     authorization: Option<String>,
+    address: Option<Address>,
+    /// Held while the socket is open.
+    place: Place,
     viewer: Option<A::Viewer>,
     /// Comes when what the viewer was let in for no longer holds.
     changed: BoxFuture<'static, AccessChanged>,
@@ -281,6 +297,11 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         let authenticator = &self.endpoint.inner.authenticator;
         match timeout(patience, authenticator.authenticate(authorization.as_deref())).await {
             Ok(Ok(viewer)) => {
+                if A::name(&viewer).is_some() {
+                    // From now on the socket counts for whoever signed in.
+                    let client = self.endpoint.client(&viewer, self.address);
+                    self.place.move_to(&client, self.endpoint.limits()).map_err(too_many)?;
+                }
                 self.changed = authenticator.changed(authorization.as_deref(), &viewer);
                 self.viewer = Some(viewer);
                 self.authorization = authorization;
@@ -348,7 +369,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             return self.refuse(&id, &[problem]).await;
         }
         let request_id = (self.endpoint.inner.request_ids)();
-        match self.endpoint.admit(params, viewer, request_id) {
+        let client = self.endpoint.client(&viewer, self.address);
+        match self.endpoint.admit(params, viewer, &client, request_id) {
             Err(errors) => self.refuse(&id, &errors).await,
             Ok(operation) => {
                 let is_subscription = operation.kind == OperationType::Subscription;
@@ -427,6 +449,11 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         // Whether they heard it or not, the socket is dropped now.
         let _ = timeout(FAREWELL, goodbye).await;
     }
+}
+
+/// The close code for a client that has too many sockets.
+fn too_many(error: ServerError) -> Close {
+    close(close_code::AGAIN, error.message)
 }
 
 /// The close code for a message that could not be read.

@@ -12,9 +12,11 @@ mod order;
 mod overlap;
 mod rules;
 mod schema;
+mod trusted;
 
 pub(super) use coerce::Ids;
 pub(super) use order::Order;
+pub use trusted::{Documents, DocumentsError};
 
 use super::{Limits, error};
 use async_graphql::parser::types::{
@@ -22,6 +24,7 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Positioned, Request, ServerError, Value, Variables, parser};
 use lru::LruCache;
+use serde::Deserialize;
 use std::collections::HashMap;
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -53,10 +56,36 @@ pub enum GuardError {
     UncheckedScalar(String),
 }
 
+/// Who may ask what the schema holds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Introspection {
+    /// Whoever comes.
+    #[default]
+    Everybody,
+    /// Whoever signed in.
+    SignedIn,
+    /// Nobody: the schema is handed out by other ways.
+    Nobody,
+}
+
+impl Introspection {
+    /// Whether somebody may ask.
+    pub fn is_open_to(self, signed_in: bool) -> bool {
+        match self {
+            Self::Everybody => true,
+            Self::SignedIn => signed_in,
+            Self::Nobody => false,
+        }
+    }
+}
+
 /// Stands before the executor of one schema.
 pub struct Guard {
     schema: schema::Schema,
     limits: Limits,
+    introspection: Introspection,
+    documents: Documents,
     /// By operation name and text.
     known: Mutex<LruCache<(String, String), Arc<Valid>>>,
 }
@@ -80,6 +109,8 @@ pub struct Checked {
     pub cost: u64,
     /// Its deepest field.
     pub depth: u64,
+    /// Whether its document asks what the schema holds.
+    pub introspects: bool,
     /// In which order the answer's fields stand.
     pub(super) order: Arc<Order>,
     /// The ids in it and where they stand.
@@ -104,7 +135,27 @@ impl Guard {
     /// The SDL is not complete, or a custom scalar in it has no check.
     pub fn new(sdl: &str, limits: Limits, scalars: &Scalars) -> Result<Self, GuardError> {
         let known = Mutex::new(LruCache::new(REMEMBERED));
-        Ok(Self { schema: schema::Schema::parse(sdl, scalars)?, limits, known })
+        let schema = schema::Schema::parse(sdl, scalars)?;
+        let (introspection, documents) = (Introspection::default(), Documents::default());
+        Ok(Self { schema, limits, introspection, documents, known })
+    }
+
+    /// Lets these ask what the schema holds. Nobody is told of names that he did not say himself.
+    #[must_use]
+    pub fn introspected_by(self, introspection: Introspection) -> Self {
+        Self { introspection, ..self }
+    }
+
+    /// Refuses questions about the schema to those who may not ask.
+    pub(super) fn may_introspect(&self, checked: &Checked, signed_in: bool) -> Result<(), ServerError> {
+        if !checked.introspects || self.introspection.is_open_to(signed_in) {
+            return Ok(());
+        }
+        let message = match self.introspection {
+            Introspection::SignedIn => "sign in to ask what the schema holds",
+            Introspection::Everybody | Introspection::Nobody => "the schema is not told here",
+        };
+        Err(error::error(error::INTROSPECTION_NOT_ALLOWED, message))
     }
 
     /// The limits in force.
@@ -160,6 +211,7 @@ impl Guard {
             operation_name: name.map(ToString::to_string),
             cost: measure.cost,
             depth: measure.depth,
+            introspects: facts.introspects,
             ids,
             order: order.get_or_init(make_order).clone(),
             document: document::hand_over(document, operation, &variables),

@@ -37,6 +37,8 @@ pub(super) struct Facts {
     fragments: HashMap<Name, Scope>,
     /// Ids that stand in the document itself.
     pub(super) ids: Ids,
+    /// Whether `__schema` or `__type` stands anywhere in it.
+    pub(super) introspects: bool,
 }
 
 impl Facts {
@@ -67,8 +69,16 @@ impl Facts {
 
 /// Walks the whole document.
 pub(super) fn validate(schema: &Schema, document: &ExecutableDocument) -> Result<Facts, Vec<ServerError>> {
-    let mut walk = Walk { schema, document, scope: Scope::default(), ids: Ids::new(), errors: Vec::new() };
-    let mut facts = Facts { operations: HashMap::new(), fragments: HashMap::new(), ids: Ids::new() };
+    let mut walk = Walk {
+        schema,
+        document,
+        scope: Scope::default(),
+        ids: Ids::new(),
+        introspects: false,
+        errors: Vec::new(),
+    };
+    let mut facts =
+        Facts { operations: HashMap::new(), fragments: HashMap::new(), ids: Ids::new(), introspects: false };
     for (name, fragment) in &document.fragments {
         walk.fragment(&fragment.node);
         facts.fragments.insert(name.clone(), std::mem::take(&mut walk.scope));
@@ -78,6 +88,7 @@ pub(super) fn validate(schema: &Schema, document: &ExecutableDocument) -> Result
         facts.operations.insert(name.cloned(), std::mem::take(&mut walk.scope));
     }
     facts.ids = walk.ids;
+    facts.introspects = walk.introspects;
     let mut errors = walk.errors;
     spreads(&facts, document, &mut errors);
     if errors.is_empty() {
@@ -188,6 +199,7 @@ struct Walk<'a> {
     document: &'a ExecutableDocument,
     scope: Scope,
     ids: Ids,
+    introspects: bool,
     errors: Vec<ServerError>,
 }
 
@@ -333,6 +345,7 @@ impl Walk<'_> {
         let Some(info) = schema.field(parent, name) else {
             return self.fail(format!("the type `{parent}` has no field `{name}`"), field.pos);
         };
+        self.introspects |= matches!(name.as_str(), "__schema" | "__type");
         self.arguments(name, &node.arguments, &info.args, field.pos);
         let ty = base_name(&info.ty);
         match (schema.is_composite(ty), node.selection_set.node.items.is_empty()) {

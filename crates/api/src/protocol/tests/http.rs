@@ -284,7 +284,13 @@ async fn the_cost_is_reported_if_wanted() {
     let answer = server.query("{ tasks(first: 10) { nodes { id } } }").await;
     assert_eq!(
         answer["extensions"]["cost"],
-        json!({ "requested": 22, "limit": Limits::default().cost, "depth": 3 })
+        json!({
+            "requested": 22,
+            "limit": Limits::default().cost,
+            "depth": 3,
+            "remaining": Limits::default().client_cost_burst - 22,
+            "perSecond": Limits::default().client_cost_per_second,
+        })
     );
     let server =
         serve(Limits { report_cost: false, partial_success_status: true, ..Limits::default() }).await;
@@ -310,4 +316,47 @@ async fn it_works_before_a_strict_executor_too() {
         .query("query($b: Boolean = true) { task { ...f } } fragment f on Task { id title(upper: $b) }")
         .await;
     assert_eq!(answer["data"]["task"], json!({ "id": "1", "title": "TASK" }));
+}
+
+#[tokio::test]
+async fn pages_of_allowed_origins_may_ask() {
+    let origin = "https://desk.example.cn";
+    let server = serve(Limits { allowed_origins: vec![origin.to_owned()], ..Limits::default() }).await;
+    let preflight = async |from: &str| {
+        let request = reqwest::Client::new().request(Method::OPTIONS, server.url()).header("origin", from);
+        let asked = "authorization,content-type";
+        let request = request.header("access-control-request-method", "POST");
+        request.header("access-control-request-headers", asked).send().await.unwrap()
+    };
+    let allowed = preflight(origin).await;
+    assert!(allowed.status().is_success());
+    let header = |name: &str| allowed.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+    assert_eq!(header("access-control-allow-origin").as_deref(), Some(origin));
+    let names = header("access-control-allow-headers").unwrap();
+    assert!(
+        ["authorization", "content-type", "x-request-id"].iter().all(|name| names.contains(name)),
+        "{names}"
+    );
+    assert_eq!(header("access-control-max-age").as_deref(), Some("3600"));
+    // Nothing is ever sent along by the browser itself.
+    assert_eq!(header("access-control-allow-credentials"), None);
+    assert!(!preflight("https://evil.example").await.headers().contains_key("access-control-allow-origin"));
+    // Answers and refusals alike can be read by that origin, and no cache mixes them up.
+    for (token, status) in [("Bearer good", 200), ("Bearer bad", 401)] {
+        let request = server.post().header("origin", origin).header("authorization", token);
+        let answer = request.json(&json!({ "query": "{ hello }" })).send().await.unwrap();
+        assert_eq!(
+            (answer.status().as_u16(), &answer.headers()["access-control-allow-origin"]),
+            (status, &origin.parse().unwrap())
+        );
+        let vary: Vec<_> = answer.headers().get_all("vary").iter().map(|v| v.to_str().unwrap()).collect();
+        let vary = vary.join(",");
+        assert!(["origin", "accept", "authorization"].iter().all(|name| vary.contains(name)), "{vary}");
+    }
+    let other = server.post().header("origin", "https://evil.example").json(&json!({ "query": "{ hello }" }));
+    assert!(!other.send().await.unwrap().headers().contains_key("access-control-allow-origin"));
+    // A star opens nothing.
+    let server = serve(Limits { allowed_origins: vec!["*".to_owned()], ..Limits::default() }).await;
+    let answer = server.post().header("origin", origin).json(&json!({ "query": "{ hello }" })).send().await;
+    assert!(!answer.unwrap().headers().contains_key("access-control-allow-origin"));
 }

@@ -1,6 +1,8 @@
 //! The protocol layer against a small schema of its own, through real sockets where there are any.
 #![allow(clippy::unused_async, reason = "the derive macros want resolvers async")]
 
+mod clients;
+mod documents;
 mod guard;
 mod http;
 mod stream;
@@ -267,6 +269,10 @@ impl Authenticator for Door {
             Some(_) => Err(Refused::token("the token is not valid")),
         }
     }
+
+    fn name(viewer: &String) -> Option<&str> {
+        (viewer != "nobody").then_some(viewer)
+    }
 }
 
 /// A server on a port of its own.
@@ -281,11 +287,15 @@ async fn serve(limits: Limits) -> Server {
 }
 
 async fn serve_with(limits: Limits, mode: ValidationMode) -> Server {
+    serve_guarded(new_guard(limits), mode).await
+}
+
+async fn serve_guarded(guard: Guard, mode: ValidationMode) -> Server {
     let (schema, counter) = schema(mode);
     let (stop, stopped) = watch::channel(false);
     let prepare: Prepare = Arc::new(|request| request.data(Prepared));
     let ids: RequestIds = Arc::new(|| "made-here".to_owned());
-    let endpoint = Endpoint::new(schema, Door, Arc::new(new_guard(limits)), prepare, ids, stopped);
+    let endpoint = Endpoint::new(schema, Door, Arc::new(guard), prepare, ids, stopped);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let address = listener.local_addr().expect("an address");
     tokio::spawn(async move { axum::serve(listener, endpoint.router()).await });

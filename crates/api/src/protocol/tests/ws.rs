@@ -9,10 +9,10 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, frame::coding::CloseC
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
-struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
+pub(super) struct Client(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 /// Opens a socket with these headers besides the subprotocol, or tells the status of the refusal.
-async fn open(
+pub(super) async fn open(
     server: &Server,
     protocol: Option<&str>,
     headers: &[(&'static str, &str)],
@@ -40,7 +40,7 @@ async fn connect(server: &Server) -> Client {
     open(server, Some("graphql-transport-ws"), &[]).await.unwrap_or_else(|refusal| panic!("{refusal:?}"))
 }
 
-async fn ready(server: &Server) -> Client {
+pub(super) async fn ready(server: &Server) -> Client {
     let mut client = connect(server).await;
     client.send(&json!({ "type": "connection_init" })).await;
     assert_eq!(client.next().await, json!({ "type": "connection_ack" }));
@@ -48,7 +48,7 @@ async fn ready(server: &Server) -> Client {
 }
 
 impl Client {
-    async fn send(&mut self, message: &Json) {
+    pub(super) async fn send(&mut self, message: &Json) {
         self.raw(Message::Text(message.to_string().into())).await;
     }
 
@@ -56,7 +56,7 @@ impl Client {
         self.0.send(message).await.expect("sent");
     }
 
-    async fn subscribe(&mut self, id: &str, query: &str) {
+    pub(super) async fn subscribe(&mut self, id: &str, query: &str) {
         self.send(&json!({ "id": id, "type": "subscribe", "payload": { "query": query } })).await;
     }
 
@@ -66,7 +66,7 @@ impl Client {
     }
 
     /// The next message of the protocol.
-    async fn next(&mut self) -> Json {
+    pub(super) async fn next(&mut self) -> Json {
         loop {
             match self.frame().await {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// The close code, whatever comes before it.
-    async fn closed(&mut self) -> u16 {
+    pub(super) async fn closed(&mut self) -> u16 {
         loop {
             if let Message::Close(frame) = self.frame().await {
                 return frame.expect("a code").code.into();
