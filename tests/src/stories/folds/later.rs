@@ -21,7 +21,7 @@ use zhixing_domain::{
         },
         reporting_duty::{
             ChangeReportingParties, EndReportingDuty, EstablishReportingDuty, OpenReportingPeriod,
-            ReportingDuty, ReportingParty, ReportingSchedule,
+            ReportSubject, ReportingDuty, ReportingParty, ReportingSchedule,
         },
         scoring::{AssessmentItem, Figure, Grade, Rules, ScoreSource, Veto},
         supervision_item::{
@@ -112,6 +112,7 @@ impl Run {
             let duty = EstablishReportingDuty {
                 plan_id,
                 what: format!("报告{at}"),
+                asks_for: ReportSubject::Other,
                 schedule,
                 parties: vec![ReportingParty { reporter_id, addressee_id }],
                 note: None,
@@ -123,6 +124,7 @@ impl Run {
                 reporter_id,
                 addressee_id,
                 what: "报告".into(),
+                asks_for: ReportSubject::Other,
                 period: "2019Q2".parse().unwrap(),
                 due_on: due_on(1),
             };
