@@ -3,6 +3,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zhixing_api::{
     config::Settings,
@@ -12,6 +13,7 @@ use zhixing_api::{
 };
 use zhixing_domain::{Kind, TimeReference};
 use zhixing_event_store::{EventStore, Pool, SimulatedClock};
+use zhixing_vault::{MasterSource, Vault};
 
 use crate::{
     clock::clock,
@@ -57,6 +59,9 @@ pub(crate) const EVENT: &str =
 pub(crate) struct House {
     pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) store: EventStore,
+    pub(crate) vault: Vault,
+    /// Where the keys of persons are, apart from the database.
+    keys: TempDir,
     service: Service,
     pub(crate) database: Database,
     http: reqwest::Client,
@@ -89,9 +94,22 @@ impl House {
         let clock = Arc::new(clock());
         let database = Database::new(base).await;
         let store = open_store(&database, &clock).await;
-        let service = Service::start(store.clone()).await.unwrap();
+        let keys = tempfile::tempdir().unwrap();
+        let vault = open_vault(&keys, &clock).await;
+        let service = Service::start(store.clone()).await.unwrap().with_vault(vault.clone());
         let (address, stop, server) = serve(&service).await;
-        Self { clock, store, service, database, http: reqwest::Client::new(), address, stop, server }
+        Self {
+            clock,
+            store,
+            vault,
+            keys,
+            service,
+            database,
+            http: reqwest::Client::new(),
+            address,
+            stop,
+            server,
+        }
     }
 
     async fn close(&mut self) {
@@ -110,7 +128,9 @@ impl House {
     pub(crate) async fn restart_with(&mut self, time: TimeReference) {
         self.close().await;
         self.store = open_store(&self.database, &self.clock).await;
-        self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
+        self.vault = open_vault(&self.keys, &self.clock).await;
+        let service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
+        self.service = service.with_vault(self.vault.clone());
         time_change::remember(&self.store, &self.service.time).await.unwrap();
         (self.address, self.stop, self.server) = serve(&self.service).await;
     }
@@ -206,6 +226,12 @@ fn lower(name: &str) -> String {
 async fn open_store(database: &Database, clock: &Arc<SimulatedClock>) -> EventStore {
     let pool = Pool::open(&database.url()).await.unwrap();
     EventStore::open(pool, clock.clone(), graphql::catalogue()).await.unwrap()
+}
+
+async fn open_vault(keys: &TempDir, clock: &Arc<SimulatedClock>) -> Vault {
+    let master = MasterSource::File(keys.path().join("master.key"));
+    let url = format!("sqlite:{}", keys.path().join("keys.db").display());
+    Vault::open_at(&url, master, clock.clone()).await.unwrap()
 }
 
 async fn serve(service: &Service) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {

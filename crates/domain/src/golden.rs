@@ -18,6 +18,7 @@ use serde_json::Value;
 use crate::{
     Aggregate, Kind,
     aggregate::{decode, encode, schema_version},
+    complaints::violation_report::*,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
@@ -108,6 +109,10 @@ golden! {
     LeadingGroup: LeadingGroupEvent {
         Established, OfficeDesignated, MemberAppointed, MemberReleased, Renamed, Dissolved
     } by leading_group_events in leading_groups_stay_readable;
+    ViolationReport: ViolationReportEvent {
+        Received, Accepted, NotAccepted, Transferred, Handled, Closed, IdentityRequested, IdentityApproved, IdentityOpened,
+        IdentityErasureOrdered, IdentityErased
+    } by violation_report_events in violation_reports_stay_readable;
 }
 
 /// An event as the log has it.
@@ -259,6 +264,8 @@ fn words_stay_readable() {
         DutyTrigger,
         ImportFormat,
         IndicatorStatus,
+        InformerIdentity,
+        IntakeChannel,
         Kind,
         LeadingGroupPost,
         LeadingGroupStatus,
@@ -279,7 +286,9 @@ fn words_stay_readable() {
         TaskStatus,
         TimeUnit,
         UnitKind,
-        UnitStatus
+        UnitStatus,
+        ViolationCategory,
+        ViolationReportStatus
     ];
     let path = file("", "words", "v1");
     let mut kept: BTreeMap<String, BTreeSet<String>> = read(&path);

@@ -22,6 +22,7 @@ pub mod spec;
 pub mod text;
 pub mod time;
 
+pub mod complaints;
 pub mod organisation;
 pub mod performance;
 pub mod programme;

@@ -46,6 +46,7 @@ aggregates! {
     11 Assessment = "ASSESSMENT", "考核" in performance::assessment;
     12 Survey = "SURVEY", "满意度调查" in performance::survey;
     13 LeadingGroup = "LEADING_GROUP", "领导小组" in programme::leading_group;
+    16 ViolationReport = "VIOLATION_REPORT", "举报线索" in complaints::violation_report;
 }
 
 use crate::{

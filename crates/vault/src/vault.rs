@@ -6,7 +6,6 @@
 use std::{
     collections::HashMap,
     fmt,
-    path::Path,
     sync::{Arc, PoisonError, RwLock},
 };
 
@@ -195,6 +194,15 @@ impl Vault {
         Err(VaultError::WrongMaster { given, wanted: self.0.store.master().await?.unwrap_or_default() })
     }
 
+    /// Takes a key back that has sealed nothing which was kept: it can be the next person's.
+    pub async fn give_back(&self, kind: Kind, key: PersonalKey) {
+        let mut ahead = self.0.ahead.lock().await;
+        let keys = ahead.entry(kind).or_default();
+        if keys.len() < AHEAD {
+            keys.push(key);
+        }
+    }
+
     /// The key of a person. It is asked for anew each time: what another process destroyed is not opened here.
     ///
     /// # Errors
@@ -299,9 +307,4 @@ impl Vault {
 /// When the machine gives no random numbers.
 pub fn random_hex<const N: usize>() -> Result<String, VaultError> {
     cipher::random::<N>().map(hex::encode)
-}
-
-/// Where the master key of a data directory is.
-pub fn master_file(data: &Path) -> std::path::PathBuf {
-    data.join("master.key")
 }

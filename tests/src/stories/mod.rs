@@ -6,6 +6,7 @@ mod five_years;
 mod folds;
 mod imports;
 mod indicators;
+mod informers;
 mod leading_groups;
 mod local_plans;
 mod nodes;

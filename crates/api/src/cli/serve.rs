@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Failure, import, open, reference, screen};
+use super::{Failure, import, keys, open, reference, screen};
 use crate::{
     checkpoints::Signer,
     config::Settings,
@@ -31,7 +31,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         signal().await;
         stop.send_replace(true);
     });
-    let service = server::Service::start_with(store.clone(), time).await?;
+    let vault = keys::open(&settings).await?;
+    let service = server::Service::start_with(store.clone(), time).await?.with_vault(vault);
     if let Err(error) = time_change::remember(&store, &service.time).await {
         tracing::warn!(%error, "whether calendars or time limits changed is found out at the next start");
     }
@@ -45,7 +46,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
     let scheduling = settings.scheduler.then(|| {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
-        scheduler.supervising(settings.supervise).start(stopped.clone())
+        scheduler.supervising(settings.supervise).with_vault(service.vault.clone()).start(stopped.clone())
     });
     let mut until = stopped.clone();
     let serving = axum::serve(listener, router).with_graceful_shutdown(async move {

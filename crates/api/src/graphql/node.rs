@@ -7,6 +7,7 @@ use super::{
     error, found::Found, indicator::Indicator, leading_group::LeadingGroup, local_plan::LocalPlan,
     plan::Plan, region::Region, report::Report, reporting_duty::ReportingDuty,
     supervision_item::SupervisionItem, survey::Survey, task::Task, unit::Unit,
+    violation_report::ViolationReport,
 };
 
 /// Anything with an id.
@@ -39,6 +40,8 @@ pub enum Node {
     Survey(Survey),
     /// A leading group.
     LeadingGroup(LeadingGroup),
+    /// A report of a violation.
+    ViolationReport(ViolationReport),
     /// A region.
     Region(Region),
 }
@@ -68,6 +71,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::Survey => ctx.load::<Survey>(Id::new(id.uuid)).await?.map(own).map(Node::Survey),
         Kind::LeadingGroup => {
             ctx.load::<LeadingGroup>(Id::new(id.uuid)).await?.map(own).map(Node::LeadingGroup)
+        }
+        Kind::ViolationReport => {
+            ctx.load::<ViolationReport>(Id::new(id.uuid)).await?.map(own).map(Node::ViolationReport)
         }
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
