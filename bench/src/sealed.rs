@@ -63,7 +63,7 @@ impl Caller for Submitter {
             respondent: None,
             occurred_on: None,
             region_code: "440800".parse()?,
-            informer,
+            informer: informer.map(Box::new),
             decision_due: None,
         };
         let mut work = store.begin(&viewer, None);

@@ -196,13 +196,11 @@ impl Settings {
 
     /// Where the master key comes from.
     pub fn master_source(&self) -> MasterSource {
-        match &self.master_key_text {
-            Some(text) => MasterSource::Given(text.0.clone()),
-            None => {
-                let usual = || self.data.join("master.key");
-                MasterSource::File(self.master_key.clone().unwrap_or_else(usual))
-            }
+        if let Some(text) = &self.master_key_text {
+            return MasterSource::Given(text.0.clone());
         }
+        let usual = || self.data.join("master.key");
+        MasterSource::File(self.master_key.clone().unwrap_or_else(usual))
     }
 
     /// The address of the database.

@@ -124,8 +124,8 @@ impl Scheduler {
                     supervised,
                     escalated,
                     erased,
-                    "phases were entered, reports opened, due dates announced, overdue work supervised, identities erased"
-                )
+                    "entered, opened, announced, supervised and erased what the day brought about"
+                );
             }
             Err(error) => tracing::warn!(%error, "a round of the scheduler failed: the next one goes on"),
         }

@@ -142,7 +142,9 @@ impl MasterSource {
     pub(crate) fn replace(&self, keys: &[&MasterKey]) -> Result<(), VaultError> {
         let Self::File(path) = self else { return Err(VaultError::MasterGiven) };
         let mut text = Zeroizing::new(String::with_capacity(256));
-        keys.iter().for_each(|key| text.push_str(&key.to_line()));
+        for key in keys {
+            text.push_str(&key.to_line());
+        }
         let mut next = path.as_os_str().to_owned();
         next.push(".next");
         let next = PathBuf::from(next);

@@ -281,13 +281,11 @@ impl Vault {
             return Ok((masters, at));
         }
         let masters = self.reload()?;
-        match place(&masters) {
-            Some(at) => Ok((masters, at)),
-            None => {
-                let given = masters.first().map(|master| master.id().to_owned()).unwrap_or_default();
-                Err(VaultError::WrongMaster { given, wanted: id.to_owned() })
-            }
+        if let Some(at) = place(&masters) {
+            return Ok((masters, at));
         }
+        let given = masters.first().map(|master| master.id().to_owned()).unwrap_or_default();
+        Err(VaultError::WrongMaster { given, wanted: id.to_owned() })
     }
 
     fn masters(&self) -> Arc<Vec<MasterKey>> {

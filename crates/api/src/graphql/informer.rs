@@ -298,8 +298,8 @@ async fn submit(ctx: &Context<'_>, input: Submission) -> Result<SubmitViolationR
         respondent,
         occurred_on,
         region_code,
-        informer: sealed,
-        decision_due,
+        informer: sealed.map(Box::new),
+        decision_due: decision_due.map(Box::new),
     };
     let mut work = store.begin(ctx.viewer(), None);
     if let Err(error) = work.run::<ViolationReport>(id, None, command).await {

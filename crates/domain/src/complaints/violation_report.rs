@@ -271,9 +271,9 @@ pub struct SubmitViolationReport {
     /// Where it happened.
     pub region_code: RegionCode,
     /// Who tells of it.
-    pub informer: Option<Informer>,
+    pub informer: Option<Box<Informer>>,
     /// By when it is decided whether it is accepted.
-    pub decision_due: Option<DecisionDue>,
+    pub decision_due: Option<Box<DecisionDue>>,
 }
 
 /// Accepts a report of a violation (受理).
@@ -401,8 +401,8 @@ pub enum ViolationReportEvent {
         respondent: Option<String>,
         occurred_on: Option<Date>,
         region_code: RegionCode,
-        informer: Option<Informer>,
-        decision_due: Option<DecisionDue>,
+        informer: Option<Box<Informer>>,
+        decision_due: Option<Box<DecisionDue>>,
     },
     /// 举报已受理
     Accepted { note: Option<String> },
@@ -713,7 +713,7 @@ impl Aggregate for ViolationReport {
             ViolationReportEvent::Received { region_code, informer, .. } => {
                 self.region = Some(*region_code);
                 self.key = informer.as_ref().map(|informer| informer.key_id);
-                let identity = InformerIdentity::of(informer.as_ref());
+                let identity = InformerIdentity::of(informer.as_deref());
                 self.identity = Some(identity);
             }
             ViolationReportEvent::Transferred { unit_id, .. } => self.unit = Some(*unit_id),

@@ -748,8 +748,13 @@ pub(super) fn violation_report_events() -> Vec<ViolationReportEvent> {
             decision_due,
         };
     vec![
-        received(Some("某农资店"), Some(date("2019-06-10")), Some(informer), Some(decision_due)),
-        received(None, None, Some(nameless), None),
+        received(
+            Some("某农资店"),
+            Some(date("2019-06-10")),
+            Some(Box::new(informer)),
+            Some(Box::new(decision_due)),
+        ),
+        received(None, None, Some(Box::new(nameless)), None),
         received(None, None, None, None),
         ViolationReportEvent::Accepted { note: Some("属本区管辖".into()) },
         ViolationReportEvent::Accepted { note: None },

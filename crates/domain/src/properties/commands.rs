@@ -730,8 +730,8 @@ pub(super) fn violation_report_commands() -> BoxedStrategy<ViolationReportComman
                 respondent,
                 occurred_on,
                 region_code,
-                informer,
-                decision_due,
+                informer: informer.map(Box::new),
+                decision_due: decision_due.map(Box::new),
             }
             .into()
         }),

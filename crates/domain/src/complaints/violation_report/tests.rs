@@ -27,7 +27,7 @@ fn submit(informer: Option<Informer>) -> SubmitViolationReport {
         respondent: Some("某农资店".into()),
         occurred_on: "1969-12-30".parse().ok(),
         region_code: "620102".parse().unwrap(),
-        informer,
+        informer: informer.map(Box::new),
         decision_due: None,
     }
 }
