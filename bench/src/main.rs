@@ -18,6 +18,7 @@ mod reads;
 mod replay;
 mod report;
 mod sample;
+mod sealed;
 mod server;
 mod settings;
 mod store;
@@ -64,6 +65,9 @@ async fn measure(settings: &Settings) -> Result<(), Fault> {
         if settings.wants(What::Commands) {
             commands::on_postgres(&server, settings, &mut report).await?;
         }
+        if settings.wants(What::Sealed) {
+            sealed::on_postgres(&server, settings, &mut report).await?;
+        }
         if settings.wants(What::Replay) {
             replay::on_postgres(&server, settings, &mut report).await?;
         }
@@ -81,6 +85,9 @@ async fn measure(settings: &Settings) -> Result<(), Fault> {
         }
         if settings.wants(What::Commands) {
             commands::on_sqlite(files.path(), settings, &mut report).await?;
+        }
+        if settings.wants(What::Sealed) {
+            sealed::on_sqlite(files.path(), settings, &mut report).await?;
         }
         if settings.wants(What::Replay) {
             replay::on_sqlite(files.path(), settings, &mut report).await?;

@@ -61,6 +61,8 @@ pub enum What {
     Append,
     /// Whole commands through the store and through GraphQL
     Commands,
+    /// Reports with a sealed informer beside the same words in plain
+    Sealed,
     /// The whole log read again
     Replay,
     /// A page and a single object through GraphQL, by hand, and as SQL (PostgreSQL only)

@@ -3,6 +3,7 @@ use std::{net::SocketAddr, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 use zhixing_api::{
     config::Settings,
@@ -14,6 +15,7 @@ use zhixing_api::{
 };
 use zhixing_domain::{Kind, TimeReference};
 use zhixing_event_store::{EventStore, Pool, SimulatedClock};
+use zhixing_vault::{MasterSource, Vault};
 
 use crate::{
     clock::clock,
@@ -59,6 +61,9 @@ pub(crate) const EVENT: &str =
 pub(crate) struct House {
     pub(crate) clock: Arc<SimulatedClock>,
     pub(crate) store: EventStore,
+    pub(crate) vault: Vault,
+    /// Where the keys of persons are, apart from the database.
+    keys: TempDir,
     service: Service,
     pub(crate) database: Database,
     http: reqwest::Client,
@@ -92,12 +97,16 @@ impl House {
         let clock = Arc::new(clock());
         let database = Database::new(base).await;
         let store = open_store(&database, &clock).await;
-        let service = Service::start(store.clone()).await.unwrap();
+        let keys = tempfile::tempdir().unwrap();
+        let vault = open_vault(&keys, &clock).await;
+        let service = Service::start(store.clone()).await.unwrap().with_vault(vault.clone());
         let identity = IdentitySettings::default();
         let (address, stop, server) = serve(&service, &settings()).await;
         Self {
             clock,
             store,
+            vault,
+            keys,
             service,
             database,
             http: reqwest::Client::new(),
@@ -124,7 +133,9 @@ impl House {
     pub(crate) async fn restart_with(&mut self, time: TimeReference) {
         self.close().await;
         self.store = open_store(&self.database, &self.clock).await;
-        self.service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
+        self.vault = open_vault(&self.keys, &self.clock).await;
+        let service = Service::start_with(self.store.clone(), Arc::new(time)).await.unwrap();
+        self.service = service.with_vault(self.vault.clone());
         time_change::remember(&self.store, &self.service.time).await.unwrap();
         (self.address, self.stop, self.server) = serve(&self.service, &self.settings()).await;
     }
@@ -248,6 +259,12 @@ async fn open_store(database: &Database, clock: &Arc<SimulatedClock>) -> EventSt
 /// The settings of every story that says nothing of them.
 pub(crate) fn settings() -> Settings {
     Settings { listen: SocketAddr::from(([127, 0, 0, 1], 0)), ..Settings::default() }
+}
+
+async fn open_vault(keys: &TempDir, clock: &Arc<SimulatedClock>) -> Vault {
+    let master = MasterSource::File(keys.path().join("master.key"));
+    let url = format!("sqlite:{}", keys.path().join("keys.db").display());
+    Vault::open_at(&url, master, clock.clone()).await.unwrap()
 }
 
 async fn serve(service: &Service, settings: &Settings) -> (SocketAddr, watch::Sender<bool>, JoinHandle<()>) {

@@ -10,11 +10,29 @@ use figment::{
 };
 use serde::{Deserialize, Serialize};
 
+use zeroize::Zeroizing;
+use zhixing_vault::MasterSource;
+
 use crate::{
     address::{ForwardedHeader, Proxy},
     identity::settings::IdentitySettings,
     protocol::{Introspection, Limits},
 };
+
+/// A setting that nothing shows.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<String>);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(Zeroizing::new(text)))
+    }
+}
 
 /// Everything that can be set.
 #[derive(Clone, Debug, Deserialize)]
@@ -33,6 +51,13 @@ pub struct Settings {
     pub development_tokens: Option<bool>,
     /// The key that signs checkpoints; `signing.key` in `data` when left out.
     pub signing_key: Option<PathBuf>,
+    /// Where the keys of persons are: `postgres://…` or `sqlite:FILE`, never the database of the log; `keys.db` in `data` when
+    /// left out.
+    pub key_store: Option<String>,
+    /// The master key that wraps them; `master.key` in `data` when left out.
+    pub master_key: Option<PathBuf>,
+    /// The master key itself instead of a file, as the environment gives it.
+    pub master_key_text: Option<Secret>,
     /// How many minutes lie between two checkpoints; 0 for none.
     pub checkpoint_minutes: u64,
     /// Whether this process announces what falls due; of several processes one does.
@@ -74,6 +99,9 @@ impl Default for Settings {
             samples: true,
             development_tokens: None,
             signing_key: None,
+            key_store: None,
+            master_key: None,
+            master_key_text: None,
             checkpoint_minutes: 60,
             scheduler: true,
             supervise: false,
@@ -116,6 +144,14 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signing_key: Option<PathBuf>,
+    /// Where the keys of persons are: postgres://… or sqlite:FILE [default: keys.db in the data directory]
+    #[arg(long, global = true, value_name = "URL")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_store: Option<String>,
+    /// The master key that wraps them [default: master.key in the data directory]
+    #[arg(long, global = true, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub master_key: Option<PathBuf>,
     /// Whether tasks and reports that stay overdue get supervision items [default: false]
     #[arg(long, global = true, value_name = "true|false")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -232,6 +268,21 @@ impl Settings {
     /// The key that signs checkpoints.
     pub fn signing_key_file(&self) -> PathBuf {
         self.signing_key.clone().unwrap_or_else(|| self.data.join("signing.key"))
+    }
+
+    /// Where the keys of persons are.
+    pub fn key_store_url(&self) -> String {
+        let usual = || format!("sqlite:{}", self.data.join("keys.db").display());
+        self.key_store.clone().unwrap_or_else(usual)
+    }
+
+    /// Where the master key comes from.
+    pub fn master_source(&self) -> MasterSource {
+        if let Some(text) = &self.master_key_text {
+            return MasterSource::Given(text.0.clone());
+        }
+        let usual = || self.data.join("master.key");
+        MasterSource::File(self.master_key.clone().unwrap_or_else(usual))
     }
 
     /// The address of the database.

@@ -126,7 +126,7 @@ async fn sheet(downloads: &Downloads, viewer: &Viewer, wanted: Wanted) -> Result
             item.title.clone(),
             doers.get(&item.id).cloned().unwrap_or_default(),
             Region::find(item.region_code).map(|region| region.0.name.to_owned()).unwrap_or_default(),
-            plans.get(&item.plan_id.0.uuid()).cloned().unwrap_or_default(),
+            item.plan_id.and_then(|id| plans.get(&id.0.uuid()).cloned()).unwrap_or_default(),
             item.due_on.to_string(),
             Ord::max(today.days_since(item.due_on), 0).to_string(),
         ]
@@ -188,7 +188,7 @@ async fn plans(
     viewer: &Viewer,
     items: &[DueItem],
 ) -> Result<HashMap<Uuid, String>, Error> {
-    let keys: BTreeSet<Uuid> = items.iter().map(|item| item.plan_id.0.uuid()).collect();
+    let keys: BTreeSet<Uuid> = items.iter().filter_map(|item| Some(item.plan_id?.0.uuid())).collect();
     let keys: Vec<Uuid> = keys.into_iter().collect();
     let mut titles = HashMap::with_capacity(keys.len());
     let mut reader = downloads.store.pool().reader().await?;

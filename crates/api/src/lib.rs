@@ -1,5 +1,8 @@
 //! The door of Zhixing: GraphQL, HTTP, identity, imports, and the `zhixing` binary's commands.
 
+// The root objects of the schema are merged from one for each kind, which nests their futures as deep.
+#![recursion_limit = "256"]
+
 /// Answers are made of many small pieces, which the system's allocator is slow to hand out.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -4,6 +4,7 @@
 //! each decides: what was announced, moved or done meanwhile is refused. So rounds may overlap, be cut off, or come a
 //! week late; what is said then happened on its own day and is recorded now. One process holds the lease.
 pub(crate) mod announce;
+mod erase;
 mod periods;
 mod phases;
 pub(crate) mod supervise;
@@ -13,6 +14,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinHandle};
 use zhixing_domain::{Date, TimeReference, Viewer};
 use zhixing_event_store::{Error, EventStore, Lease};
+use zhixing_vault::Vault;
 
 use crate::graphql::{local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task};
 
@@ -51,6 +53,8 @@ pub struct Round {
     pub supervised: usize,
     /// Supervision items that were escalated by rule.
     pub escalated: usize,
+    /// Identities of informers whose erasure was finished.
+    pub erased: usize,
 }
 
 /// The scheduler of one process.
@@ -61,6 +65,7 @@ pub struct Scheduler {
     timing: Timing,
     /// Whether what stays overdue is supervised.
     supervises: bool,
+    vault: Option<Vault>,
     lease: Lease,
     viewer: Viewer,
 }
@@ -69,13 +74,19 @@ impl Scheduler {
     /// A scheduler that does nothing yet.
     pub fn new(store: EventStore, time: Arc<TimeReference>, timing: Timing) -> Self {
         let lease = Lease::new(store.clone(), NAME, timing.lease);
-        Self { store, time, timing, supervises: false, lease, viewer: Viewer::scheduler() }
+        Self { store, time, timing, supervises: false, vault: None, lease, viewer: Viewer::scheduler() }
     }
 
     /// The same, which also opens supervision items for what stays overdue, or does not.
     #[must_use]
     pub fn supervising(self, supervises: bool) -> Self {
         Self { supervises, ..self }
+    }
+
+    /// The same, which also finishes erasures by these keys.
+    #[must_use]
+    pub fn with_vault(self, vault: Option<Vault>) -> Self {
+        Self { vault, ..self }
     }
 
     /// Does its rounds until the service stops.
@@ -104,15 +115,18 @@ impl Scheduler {
     async fn try_round(&self) {
         match self.round().await {
             Ok(round) if round == (Round { held: round.held, ..Round::default() }) => {}
-            Ok(Round { phases, opened, due_soon, overdue, supervised, escalated, .. }) => tracing::info!(
-                phases,
-                opened,
-                due_soon,
-                overdue,
-                supervised,
-                escalated,
-                "phases were entered, reports opened, due dates announced, overdue work supervised"
-            ),
+            Ok(Round { phases, opened, due_soon, overdue, supervised, escalated, erased, .. }) => {
+                tracing::info!(
+                    phases,
+                    opened,
+                    due_soon,
+                    overdue,
+                    supervised,
+                    escalated,
+                    erased,
+                    "entered, opened, announced, supervised and erased what the day brought about"
+                );
+            }
             Err(error) => tracing::warn!(%error, "a round of the scheduler failed: the next one goes on"),
         }
     }
@@ -143,6 +157,7 @@ impl Scheduler {
         round.due_soon += self.announce_due_soon::<SupervisionItem>(today).await?;
         round.overdue += self.announce_overdue::<SupervisionItem>(today).await?;
         round.escalated = self.escalate_overdue(today).await?;
+        round.erased = self.finish_erasures().await?;
         Ok(round)
     }
 }

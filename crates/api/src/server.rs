@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 use zhixing_domain::{Amount, Date, Period, RegionCode, TimeReference, id::GlobalId};
 use zhixing_event_store::{EventStore, Projector};
+use zhixing_vault::Vault;
 
 use crate::{
     checkpoints,
@@ -67,6 +68,8 @@ pub struct Service {
     pub projector: Projector,
     /// Working days and time limits.
     pub time: Arc<TimeReference>,
+    /// The keys of persons.
+    pub vault: Option<Vault>,
 }
 
 impl Service {
@@ -87,13 +90,22 @@ impl Service {
         time: Arc<TimeReference>,
     ) -> Result<Self, zhixing_event_store::Error> {
         let projector = Projector::start(store.clone(), projections::all()).await?;
-        Ok(Self { store, projector, time })
+        Ok(Self { store, projector, time, vault: None })
+    }
+
+    /// The same with the keys of persons.
+    #[must_use]
+    pub fn with_vault(self, vault: Vault) -> Self {
+        Self { vault: Some(vault), ..self }
     }
 
     /// Hands over to the next process and closes the database.
     pub async fn stop(&self) {
         if let Err(error) = self.projector.stop().await {
             tracing::warn!(%error, "the next process must wait until the leases of this one end");
+        }
+        if let Some(vault) = &self.vault {
+            vault.close().await;
         }
         self.store.pool().close().await;
     }
@@ -148,7 +160,12 @@ pub fn router(
     let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();
     let endpoint = Endpoint::new(
-        graphql::schema(store.clone(), service.projector.clone(), service.time.clone()),
+        graphql::schema(
+            store.clone(),
+            service.projector.clone(),
+            service.time.clone(),
+            service.vault.clone(),
+        ),
         identity.clone(),
         Arc::new(guard),
         Arc::new(move |request| {

@@ -61,12 +61,19 @@ impl Place {
     /// Starts a service that appends nothing by itself; it, and its address.
     #[cfg(unix)]
     fn serve(&self, arguments: &[&str]) -> (Child, String) {
+        self.serve_saying(arguments, Stdio::inherit())
+    }
+
+    /// The same, with its log in a file.
+    #[cfg(unix)]
+    fn serve_saying(&self, arguments: &[&str], log: Stdio) -> (Child, String) {
         let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
             .current_dir(self.directory.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .env("ZHIXING_SCHEDULER", "false")
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .unwrap();
         let address = |line: String| {
@@ -375,4 +382,98 @@ fn the_service_speaks_tls() {
     assert_eq!(place.good(&["health", "--url", &format!("{url}/readyz")]).trim(), "ready");
     place.bad(&["health", "--url", &format!("{}/readyz", url.replace("https", "http"))]);
     stop(service);
+}
+
+/// The files below a directory that hold these bytes.
+fn holding(directory: &Path, bytes: &[u8]) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(holding(&path, bytes));
+        } else if fs::read(&path).unwrap().windows(bytes.len()).any(|window| window == bytes) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+async fn graphql(url: &str, token: &str, query: &str, input: Value) -> Value {
+    let body = serde_json::json!({ "query": query, "variables": { "input": input } });
+    let request = reqwest::Client::new().post(format!("{url}/graphql")).json(&body);
+    let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert!(answer.get("errors").is_none(), "{answer}");
+    answer["data"].clone()
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_an_informer_is_stands_in_no_file_log_metric_export_or_backup() {
+    const SECRETS: [&str; 3] = ["欧阳明月", "13800138000", "人民路8号欧阳家"];
+    const OPEN: &str = "mutation($input: OpenInformerIdentity!) { openInformerIdentity(input: $input) {
+        informer { name phone address } errors { code message } } }";
+    let place = Place::empty();
+    let log = fs::File::create(place.path("service.log")).unwrap();
+    let (service, url) = place.serve_saying(&["--samples", "false", "--log", "trace"], log.into());
+    let submit = "mutation($input: SubmitViolationReport!) { submitViolationReport(input: $input) { number errors { message } } }";
+    let input = serde_json::json!({ "category": "OTHER", "subject": "缺斤短两", "details": "秤不准", "regionCode": "440800",
+        "informer": { "name": SECRETS[0], "phone": SECRETS[1], "address": SECRETS[2] } });
+    let submitted = graphql(&url, "", submit, input).await;
+    assert!(submitted["submitViolationReport"]["number"].is_string(), "{submitted}");
+    let (ivy, ann) = ("dev:ivy:INSPECTOR", "dev:ann:LEADING_GROUP_OFFICE");
+    let ids = "query($input: String) { violationReports(where: { number: $input }) { nodes { id } } }";
+    let id = graphql(&url, ivy, ids, Value::Null).await["violationReports"]["nodes"][0]["id"].clone();
+    let ask = "mutation($input: RequestInformerIdentity!) { requestInformerIdentity(input: $input) { errors { code } } }";
+    graphql(&url, ivy, ask, serde_json::json!({ "id": id, "reason": "核实" })).await;
+    let approve = "mutation($input: ApproveInformerIdentity!) { approveInformerIdentity(input: $input) { errors { code } } }";
+    let request = serde_json::json!({ "id": id, "request": 1 });
+    graphql(&url, ann, approve, request.clone()).await;
+    let opened = graphql(&url, ivy, OPEN, request.clone()).await;
+    let expected = serde_json::json!({ "name": SECRETS[0], "phone": SECRETS[1], "address": SECRETS[2] });
+    assert_eq!(opened["openInformerIdentity"]["informer"], expected);
+    let metrics = reqwest::get(format!("{url}/metrics")).await.unwrap().text().await.unwrap();
+    fs::write(place.path("metrics.txt"), metrics).unwrap();
+    place.good(&["backup", "copy.db"]);
+    place.good(&["export", "--output", "events.ndjson"]);
+
+    // What was not sealed is found: the search works, and the log is not empty.
+    for name in ["copy.db", "events.ndjson"] {
+        assert!(holding(place.directory.path(), "秤不准".as_bytes()).contains(&place.path(name)), "{name}");
+    }
+    assert!(holding(place.directory.path(), b"admitted").contains(&place.path("service.log")));
+    for secret in SECRETS {
+        let found = holding(place.directory.path(), secret.as_bytes());
+        assert!(found.is_empty(), "{secret} stands in {found:?}");
+    }
+    // Keys are apart: neither the copy nor the database of the log has a table of them.
+    let tables = holding(place.directory.path(), b"person_keys");
+    for apart in ["copy.db", "events.ndjson", "data/zhixing.db", "data/zhixing.db-wal"] {
+        assert!(!tables.contains(&place.path(apart)), "{apart} has keys");
+    }
+    assert!(tables.iter().any(|path| path.starts_with(place.path("data"))));
+
+    // The master key is rotated while the service runs; it goes on reading.
+    assert!(place.good(&["keys", "rotate-master"]).contains("keys wrapped anew: 32"));
+    assert_eq!(graphql(&url, ivy, OPEN, request.clone()).await["openInformerIdentity"]["informer"], expected);
+    let erase = "mutation($input: EraseInformerIdentity!) { eraseInformerIdentity(input: $input) {
+        violationReport { informerIdentity } errors { code } } }";
+    let erased = graphql(&url, ann, erase, serde_json::json!({ "id": id, "reason": "本人要求" })).await;
+    assert_eq!(erased["eraseInformerIdentity"]["violationReport"]["informerIdentity"], "ERASED");
+    let refused = graphql(&url, ivy, OPEN, request).await;
+    assert_eq!(refused["openInformerIdentity"]["errors"][0]["code"], "RULE_VIOLATION");
+    stop(service);
+    // The log is whole, the views are its fold, and the export goes on where it ended.
+    assert!(place.good(&["verify"]).starts_with("The log is whole: "));
+    place.good(&["rebuild"]);
+    place.good(&["export", "--output", "events.ndjson"]);
+    assert_eq!(place.positions("events.ndjson"), Vec::from_iter(1..=7));
+    assert!(place.bad(&["keys", "init"]).contains("never overwritten"));
+
+    // Another master key is named, and nothing is served with it.
+    fs::remove_file(place.path("data/master.key")).unwrap();
+    assert!(place.bad(&["serve", "--listen", "127.0.0.1:0"]).contains("there is no master key"));
+    place.good(&["keys", "init"]);
+    let said = place.bad(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(said.contains("is not the one of the key store"), "{said}");
 }

@@ -19,6 +19,7 @@ use crate::{
     Aggregate, Kind,
     access::{role_grant::*, service_key::*},
     aggregate::{decode, encode, schema_version},
+    complaints::violation_report::*,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
@@ -111,6 +112,10 @@ golden! {
     } by leading_group_events in leading_groups_stay_readable;
     RoleGrant: RoleGrantEvent { Granted, Revoked } by role_grant_events in role_grants_stay_readable;
     ServiceKey: ServiceKeyEvent { Issued, Revoked } by service_key_events in service_keys_stay_readable;
+    ViolationReport: ViolationReportEvent {
+        Received, Accepted, NotAccepted, Transferred, Handled, Closed, IdentityRequested, IdentityApproved, IdentityOpened,
+        IdentityErasureOrdered, IdentityErased
+    } by violation_report_events in violation_reports_stay_readable;
 }
 
 /// An event as the log has it.
@@ -262,6 +267,8 @@ fn words_stay_readable() {
         DutyTrigger,
         ImportFormat,
         IndicatorStatus,
+        InformerIdentity,
+        IntakeChannel,
         Kind,
         LeadingGroupPost,
         LeadingGroupStatus,
@@ -285,7 +292,9 @@ fn words_stay_readable() {
         TaskStatus,
         TimeUnit,
         UnitKind,
-        UnitStatus
+        UnitStatus,
+        ViolationCategory,
+        ViolationReportStatus
     ];
     let path = file("", "words", "v1");
     let mut kept: BTreeMap<String, BTreeSet<String>> = read(&path);

@@ -180,9 +180,12 @@ pub const fn audience(kind: Kind) -> Audience {
         | Kind::Survey
         | Kind::AssessmentScheme
         | Kind::Assessment => Audience::OncePublished,
-        Kind::DataImport | Kind::ReportingDuty | Kind::Report | Kind::SupervisionItem | Kind::LocalPlan => {
-            Audience::Officials
-        }
+        Kind::DataImport
+        | Kind::ReportingDuty
+        | Kind::Report
+        | Kind::SupervisionItem
+        | Kind::LocalPlan
+        | Kind::ViolationReport => Audience::Officials,
         Kind::RoleGrant | Kind::ServiceKey => Audience::KeepersOfAccess,
     }
 }

@@ -48,6 +48,7 @@ aggregates! {
     13 LeadingGroup = "LEADING_GROUP", "领导小组" in programme::leading_group;
     14 RoleGrant = "ROLE_GRANT", "角色授权" in access::role_grant;
     15 ServiceKey = "SERVICE_KEY", "服务密钥" in access::service_key;
+    16 ViolationReport = "VIOLATION_REPORT", "举报线索" in complaints::violation_report;
 }
 
 use crate::{

@@ -8,6 +8,7 @@ mod folds;
 mod identity;
 mod imports;
 mod indicators;
+mod informers;
 mod leading_groups;
 mod limits;
 mod local_plans;

@@ -21,6 +21,13 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
     let group =
         json!({ "name": "质量强市工作领导小组", "regionCode": "440800", "establishedOn": "2019-01-02" });
     let group = text(&house.done(OFFICE, "establishLeadingGroup", group).await["id"]);
+    let report =
+        json!({ "category": "OTHER", "subject": "缺斤短两", "details": "秤不准", "regionCode": "440800" });
+    let submit =
+        "mutation($input: SubmitViolationReport!) { submitViolationReport(input: $input) { number } }";
+    house.ok(OFFICE, submit, json!({ "input": report })).await;
+    let reported = house.ok(OFFICE, "{ violationReports { nodes { id } } }", json!({})).await;
+    let reported = text(&reported["violationReports"]["nodes"][0]["id"]);
     let query = r#"{ dataImports { nodes { id } } region(code: "440800") { id } }"#;
     let data = house.ok(OFFICE, query, json!({})).await;
     vec![
@@ -31,6 +38,7 @@ async fn one_of_each(house: &House) -> Vec<(&'static str, String)> {
         ("SupervisionItem", item),
         ("Survey", survey),
         ("LeadingGroup", group),
+        ("ViolationReport", reported),
         ("DataImport", text(&data["dataImports"]["nodes"][0]["id"])),
         ("Region", text(&data["region"]["id"])),
     ]

@@ -3,6 +3,7 @@ mod backup;
 mod export;
 mod health;
 mod import;
+mod keys;
 mod rebuild;
 mod screen;
 mod serve;
@@ -122,6 +123,14 @@ enum Command {
   zhixing simulate --data simulation --seed 7 --until 2012-12-31
   zhixing serve --data simulation                        and look at it")]
     Simulate(simulate::SimulateArguments),
+    /// The master key, which wraps the keys of persons
+    #[command(after_help = "Examples:
+  zhixing keys init                  before the first start, to keep the master key elsewhere
+  zhixing keys rotate-master         also while the service runs")]
+    Keys {
+        #[command(subcommand)]
+        command: keys::KeysCommand,
+    },
     /// Working days and time limits
     Time {
         #[command(subcommand)]
@@ -173,6 +182,9 @@ pub enum Failure {
     /// Calendars or time limits cannot be used.
     #[error(transparent)]
     Time(#[from] ReferenceError),
+    /// The keys of persons cannot be used.
+    #[error(transparent)]
+    Keys(#[from] zhixing_vault::VaultError),
     /// A simulation ended early.
     #[error(transparent)]
     Simulation(#[from] crate::simulation::Halt),
@@ -225,6 +237,7 @@ pub async fn run() -> Result<(), Failure> {
             screen::say(&time::moved(&pool(&settings).await?, &after).await?);
             Ok(())
         }
+        Command::Keys { command } => keys::keys(&settings, &command).await,
         Command::Health { url } => health::ask(&url).await,
     }
 }
@@ -239,12 +252,17 @@ pub fn command() -> clap::Command {
     Cli::command()
 }
 
+/// Makes the data directory if there is none.
+fn data_directory(settings: &Settings) -> Result<(), Failure> {
+    let directory = &settings.data;
+    std::fs::create_dir_all(directory).map_err(|error| {
+        Failure::said(&format!("the directory {} cannot be made", directory.display()), error)
+    })
+}
+
 async fn pool(settings: &Settings) -> Result<Pool, Failure> {
     if settings.database.is_none() {
-        let directory = &settings.data;
-        std::fs::create_dir_all(directory).map_err(|error| {
-            Failure::said(&format!("the directory {} cannot be made", directory.display()), error)
-        })?;
+        data_directory(settings)?;
     }
     Ok(Pool::open(&settings.database_url()).await?)
 }

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 
-use super::{Failure, import, open, reference, screen};
+use super::{Failure, import, keys, open, reference, screen};
 use crate::{
     checkpoints::Signer,
     config::Settings,
@@ -35,7 +35,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         signal().await;
         stop.send_replace(true);
     });
-    let service = server::Service::start_with(store.clone(), time).await?;
+    let vault = keys::open(&settings).await?;
+    let service = server::Service::start_with(store.clone(), time).await?.with_vault(vault);
     if let Err(error) = time_change::remember(&store, &service.time).await {
         tracing::warn!(%error, "whether calendars or time limits changed is found out at the next start");
     }
@@ -49,7 +50,7 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
     let scheduling = settings.scheduler.then(|| {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
-        scheduler.supervising(settings.supervise).start(stopped.clone())
+        scheduler.supervising(settings.supervise).with_vault(service.vault.clone()).start(stopped.clone())
     });
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));

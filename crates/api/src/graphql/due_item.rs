@@ -35,7 +35,7 @@ pub struct DueItem {
     pub id: Uuid,
     pub kind: Kind,
     pub region_code: RegionCode,
-    pub plan_id: Key<plan::Plan>,
+    pub plan_id: Option<Key<plan::Plan>>,
     pub title: String,
     pub due_on: Date,
 }
@@ -90,9 +90,12 @@ impl DueItem {
     async fn region(&self) -> Option<Region> {
         Region::find(self.region_code)
     }
-    /// The plan it belongs to.
+    /// The plan it belongs to; null for what belongs to none.
     async fn plan(&self, ctx: &Context<'_>) -> Result<Option<Found<Plan>>> {
-        ctx.load(self.plan_id.0).await
+        match self.plan_id {
+            Some(id) => ctx.load(id.0).await,
+            None => Ok(None),
+        }
     }
 }
 

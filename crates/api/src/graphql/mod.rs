@@ -12,6 +12,7 @@ pub mod event;
 pub mod figures;
 pub mod found;
 pub mod indicator_series;
+pub mod informer;
 pub mod league_table;
 pub mod loader;
 pub mod node;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 use async_graphql::{MergedObject, SDLExportOptions, Schema, ValidationMode};
 use zhixing_domain::TimeReference;
 use zhixing_event_store::{EventStore, Projector, view::Known};
+use zhixing_vault::Vault;
 
 /// One line for each kind of object.
 macro_rules! kinds {
@@ -40,13 +42,13 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, viewer::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, viewer::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries, informer::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
         pub struct Mutation(
             $($module::Mutations,)+ reporting::Mutations, assessing::Mutations, local_plan::BulkMutations,
-            task_transfer::Mutations, survey::MeasurementMutations, projection::Mutations,
+            task_transfer::Mutations, survey::MeasurementMutations, projection::Mutations, informer::Mutations,
         );
 
         /// Every view, for the store.
@@ -58,7 +60,8 @@ macro_rules! kinds {
 kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
     report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
-    assessment::Assessment, survey::Survey, leading_group::LeadingGroup, role_grant::RoleGrant, service_key::ServiceKey
+    assessment::Assessment, survey::Survey, leading_group::LeadingGroup, role_grant::RoleGrant, service_key::ServiceKey,
+    violation_report::ViolationReport
 }
 
 /// The executable schema.
@@ -71,9 +74,14 @@ fn build() -> async_graphql::SchemaBuilder<Query, Mutation, event::Subscriptions
         .validation_mode(ValidationMode::Fast)
 }
 
-/// The schema over this store.
-pub fn schema(store: EventStore, projector: Projector, time: Arc<TimeReference>) -> Api {
-    build().data(store).data(projector).data(time).finish()
+/// The schema over this store. Without a vault nothing of a person is taken or shown.
+pub fn schema(
+    store: EventStore,
+    projector: Projector,
+    time: Arc<TimeReference>,
+    vault: Option<Vault>,
+) -> Api {
+    build().data(store).data(projector).data(time).data(informer::Keys(vault)).finish()
 }
 
 /// The schema as text, sorted, so that its history is readable.

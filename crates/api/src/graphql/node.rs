@@ -25,6 +25,7 @@ use super::{
     task::Task,
     unit::Unit,
     view::Visible,
+    violation_report::ViolationReport,
 };
 
 /// Anything with an id.
@@ -61,6 +62,8 @@ pub enum Node {
     RoleGrant(RoleGrant),
     /// A service key.
     ServiceKey(ServiceKey),
+    /// A report of a violation.
+    ViolationReport(ViolationReport),
     /// A region.
     Region(Region),
 }
@@ -93,6 +96,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         }
         Kind::RoleGrant => ctx.load::<RoleGrant>(Id::new(id.uuid)).await?.map(own).map(Node::RoleGrant),
         Kind::ServiceKey => ctx.load::<ServiceKey>(Id::new(id.uuid)).await?.map(own).map(Node::ServiceKey),
+        Kind::ViolationReport => {
+            ctx.load::<ViolationReport>(Id::new(id.uuid)).await?.map(own).map(Node::ViolationReport)
+        }
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }
@@ -122,6 +128,7 @@ pub async fn is_open_to(session: &Session, id: GlobalId) -> Result<bool> {
         Kind::RoleGrant => found::<RoleGrant>(session, id.uuid).await,
         Kind::ServiceKey => found::<ServiceKey>(session, id.uuid).await,
         Kind::LocalPlan => found::<LocalPlan>(session, id.uuid).await,
+        Kind::ViolationReport => found::<ViolationReport>(session, id.uuid).await,
     }
 }
 

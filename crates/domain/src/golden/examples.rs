@@ -2,8 +2,9 @@
 use uuid::Uuid;
 
 use crate::{
-    Date, Id, Role,
+    Date, Id, Role, Sealed,
     access::{role_grant::*, service_key::*},
+    complaints::violation_report::*,
     id::GlobalId,
     organisation::unit::*,
     performance::{
@@ -742,5 +743,73 @@ pub(super) fn service_key_events() -> Vec<ServiceKeyEvent> {
             digest: "0a".repeat(32),
         },
         ServiceKeyEvent::Revoked { reason: "系统下线".into() },
+    ]
+}
+
+pub(super) fn violation_report_events() -> Vec<ViolationReportEvent> {
+    let key_id = Uuid::from_u128(5);
+    let informer = Informer {
+        key_id,
+        name: Sealed::new(key_id, "Zmlyc3Q").ok(),
+        phone: Sealed::new(key_id, "c2Vjb25k").ok(),
+        address: Sealed::new(key_id, "dGhpcmQ").ok(),
+    };
+    let nameless = Informer { name: None, address: None, ..informer.clone() };
+    let decision_due = DecisionDue {
+        due_on: date("2019-07-08"),
+        limit: AppliedLimit {
+            code: "CASE_FILING".into(),
+            valid_from: date("2019-04-01"),
+            value: 15,
+            unit: TimeUnit::WorkingDays,
+        },
+        calendars: vec![CalendarVersion { year: 2019, version: 1 }],
+    };
+    let received =
+        |respondent: Option<&str>, occurred_on, informer, decision_due| ViolationReportEvent::Received {
+            number: "JB20190615-0123456789".into(),
+            secret_digest: "0a".repeat(32),
+            channel: IntakeChannel::Hotline12365,
+            category: ViolationCategory::Counterfeit,
+            subject: "销售假冒化肥".into(),
+            details: "某农资店销售包装相仿的化肥".into(),
+            respondent: respondent.map(Into::into),
+            occurred_on,
+            region_code: "620102".parse().unwrap(),
+            informer,
+            decision_due,
+        };
+    vec![
+        received(
+            Some("某农资店"),
+            Some(date("2019-06-10")),
+            Some(Box::new(informer)),
+            Some(Box::new(decision_due)),
+        ),
+        received(None, None, Some(Box::new(nameless)), None),
+        received(None, None, None, None),
+        ViolationReportEvent::Accepted { note: Some("属本区管辖".into()) },
+        ViolationReportEvent::Accepted { note: None },
+        ViolationReportEvent::NotAccepted { reason: "线索不具体".into() },
+        ViolationReportEvent::Transferred { unit_id: id(2), reason: "属市监部门职责".into() },
+        ViolationReportEvent::Handled { result: "已立案查处".into() },
+        ViolationReportEvent::Closed { note: Some("已告知举报人".into()) },
+        ViolationReportEvent::Closed { note: None },
+        ViolationReportEvent::IdentityRequested { request: 1, reason: "核实线索".into() },
+        ViolationReportEvent::IdentityApproved { request: 1 },
+        ViolationReportEvent::IdentityOpened {
+            request: 1,
+            unit_id: Some(id(2)),
+            approved_by: "bo".into(),
+            reason: "核实线索".into(),
+        },
+        ViolationReportEvent::IdentityOpened {
+            request: 1,
+            unit_id: None,
+            approved_by: "bo".into(),
+            reason: "核实线索".into(),
+        },
+        ViolationReportEvent::IdentityErasureOrdered { key_id, reason: "举报人要求".into() },
+        ViolationReportEvent::IdentityErased { key_id },
     ]
 }

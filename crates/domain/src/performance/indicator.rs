@@ -562,8 +562,8 @@ impl Aggregate for Indicator {
             IndicatorCommand::RecordSurveyMeasurement(measured) => {
                 let (kind, id) = (Kind::Survey, measured.survey_id.uuid());
                 let survey = Need::Object { kind, id, field: "surveyId".into() };
-                let measures = self.needs_to_measure(Some(measured.period));
-                return std::iter::once(survey).chain(measures).collect();
+                let others = self.needs_to_measure(Some(measured.period));
+                return std::iter::once(survey).chain(others).collect();
             }
             IndicatorCommand::RecordMeasurement(command) => {
                 return self.needs_to_measure(Some(command.period));

@@ -6,8 +6,9 @@ use std::fmt::Debug;
 use uuid::Uuid;
 
 use crate::{
-    Aggregate, Amount, Date, Id, Kind, Period, RegionCode, Role,
+    Aggregate, Amount, Date, Id, Kind, Period, RegionCode, Role, Sealed,
     access::{role_grant::*, service_key::*},
+    complaints::violation_report::*,
     id::GlobalId,
     organisation::unit::*,
     performance::{
@@ -686,6 +687,66 @@ pub(super) fn survey_commands() -> BoxedStrategy<SurveyCommand> {
         4 => ids().prop_map(|id| PublishSurvey { id }.into()),
         2 => (ids(), texts()).prop_map(|(id, reason)| WithdrawSurvey { id, reason }.into()),
         1 => (ids(), texts()).prop_map(|(id, reason)| CancelSurvey { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+/// Mostly under one key.
+fn informers() -> impl Strategy<Value = Informer> {
+    let key = || prop_oneof![9 => Just(Uuid::from_u128(1)), 1 => Just(Uuid::from_u128(2))];
+    let body = || select(vec!["AAAA", "b-_9"]);
+    (key(), maybe((key(), body())), maybe((key(), body())), maybe((key(), body()))).prop_map(
+        |(key_id, name, phone, address)| Informer {
+            key_id,
+            name: name.and_then(|(key, body)| Sealed::new(key, body).ok()),
+            phone: phone.and_then(|(key, body)| Sealed::new(key, body).ok()),
+            address: address.and_then(|(key, body)| Sealed::new(key, body).ok()),
+        },
+    )
+}
+
+pub(super) fn violation_report_commands() -> BoxedStrategy<ViolationReportCommand> {
+    let due = (dates(), applied_limits()).prop_map(|(due_on, limit)| DecisionDue {
+        due_on,
+        limit,
+        calendars: Vec::new(),
+    });
+    let digest = prop_oneof![9 => Just("0a".repeat(32)), 1 => texts()];
+    let long_ago = prop_oneof![4 => Just(Date::new(1969, 1, 1).unwrap()), 1 => dates()];
+    let words =
+        (codes(), digest, select(IntakeChannel::ALL), select(ViolationCategory::ALL), texts(), texts());
+    let rest = (maybe(texts()), maybe(long_ago), regions(), option::weighted(0.9, informers()), maybe(due));
+    let request = || prop_oneof![8 => 1..4, 1 => any::<i32>()];
+    prop_oneof![
+        6 => (words, rest).prop_map(|(words, rest)| {
+            let (number, secret_digest, channel, category, subject, details) = words;
+            let (respondent, occurred_on, region_code, informer, decision_due) = rest;
+            SubmitViolationReport {
+                number,
+                secret_digest,
+                channel,
+                category,
+                subject,
+                details,
+                respondent,
+                occurred_on,
+                region_code,
+                informer: informer.map(Box::new),
+                decision_due: decision_due.map(Box::new),
+            }
+            .into()
+        }),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| AcceptViolationReport { id, note }.into()),
+        2 => (ids(), texts()).prop_map(|(id, reason)| RejectViolationReport { id, reason }.into()),
+        4 => (ids(), ids(), texts())
+            .prop_map(|(id, unit_id, reason)| TransferViolationReport { id, unit_id, reason }.into()),
+        4 => (ids(), texts()).prop_map(|(id, result)| HandleViolationReport { id, result }.into()),
+        4 => (ids(), maybe(texts())).prop_map(|(id, note)| CloseViolationReport { id, note }.into()),
+        8 => (ids(), texts()).prop_map(|(id, reason)| RequestInformerIdentity { id, reason }.into()),
+        8 => (ids(), request()).prop_map(|(id, request)| ApproveInformerIdentity { id, request }.into()),
+        8 => (ids(), request()).prop_map(|(id, request)| OpenInformerIdentity { id, request }.into()),
+        2 => (ids(), texts()).prop_map(|(id, reason)| EraseInformerIdentity { id, reason }.into()),
+        4 => ids().prop_map(|id| ConfirmInformerIdentityErased { id }.into()),
     ]
     .boxed()
 }

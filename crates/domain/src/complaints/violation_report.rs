@@ -1,0 +1,765 @@
+//! A report of a violation (举报线索): somebody tells of a breach of law, by name or not, and follows what comes of it.
+//!
+//! Who the informer is stands sealed in the first event (举报保密): each field under a key of this report, kept apart from the
+//! log. It is opened by one person after another one approved, within a day, and every opening is an event that the
+//! informer can see. Erasure is told in two events: that it was ordered, which ends all opening, and that the key is gone.
+//!
+//! The last day for the decision is counted once, when the report is received, and stored with the versions that it was
+//! counted with: the informer is given it with the number.
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Sealed,
+    Subject,
+    aggregate::{Stamp, commands},
+    lifecycle::{Requirement, Step, To, status},
+    organisation::unit::Unit,
+    policy::By,
+    sealed::Confidential,
+    text,
+    time::{AppliedLimit, CalendarVersion},
+};
+
+vocabulary! {
+    /// Where a report of a violation stands (举报状态).
+    pub enum ViolationReportStatus {
+        Received = "RECEIVED", "已接收";
+        Accepted = "ACCEPTED", "已受理";
+        NotAccepted = "NOT_ACCEPTED", "不予受理";
+        Transferred = "TRANSFERRED", "已移送";
+        Handled = "HANDLED", "已办结";
+        Closed = "CLOSED", "已归档";
+    }
+}
+status!(ViolationReportStatus);
+use ViolationReportStatus::{Accepted, Closed, Handled, NotAccepted, Received, Transferred};
+
+vocabulary! {
+    /// What a report is about (举报类别).
+    pub enum ViolationCategory {
+        ProductQuality = "PRODUCT_QUALITY", "产品质量";
+        FoodSafety = "FOOD_SAFETY", "食品安全";
+        Counterfeit = "COUNTERFEIT", "假冒伪劣";
+        Metrology = "METROLOGY", "计量";
+        SpecialEquipment = "SPECIAL_EQUIPMENT", "特种设备";
+        Licensing = "LICENSING", "无证生产经营";
+        ServiceQuality = "SERVICE_QUALITY", "服务质量";
+        EngineeringQuality = "ENGINEERING_QUALITY", "工程质量";
+        Other = "OTHER", "其他";
+    }
+}
+
+vocabulary! {
+    /// By which way a report came (举报渠道).
+    pub enum IntakeChannel {
+        Web = "WEB", "网络";
+        Hotline12345 = "HOTLINE_12345", "12345热线";
+        Hotline12365 = "HOTLINE_12365", "12365热线";
+        Hotline12315 = "HOTLINE_12315", "12315热线";
+        Visit = "VISIT", "来访";
+        Letter = "LETTER", "来信";
+    }
+}
+
+vocabulary! {
+    /// What is kept of the informer's identity (举报人身份).
+    pub enum InformerIdentity {
+        Anonymous = "ANONYMOUS", "匿名";
+        IsSealed = "SEALED", "已密封";
+        ErasureOrdered = "ERASURE_ORDERED", "待销毁";
+        Erased = "ERASED", "已销毁";
+    }
+}
+
+/// For how long after the approval an identity may be opened.
+const OPENED_WITHIN: TimeDelta = TimeDelta::hours(24);
+/// Most requests to open the identity behind one report.
+pub const MOST_REQUESTS: usize = 100;
+/// Most openings by one request.
+pub const MOST_OPENINGS: usize = 20;
+
+const BASIS: Option<&str> = Some("市场监督管理投诉举报处理暂行办法（国家市场监督管理总局令第20号）");
+const ANYBODY: &[By] = &[
+    By::InRegion(Role::Public),
+    By::InRegion(Role::Enterprise),
+    By::InRegion(Role::UnitOfficer),
+    By::InRegion(Role::Inspector),
+    By::InRegion(Role::LeadingGroupOffice),
+];
+const DECIDER: &[By] = &[By::InRegion(Role::Inspector), By::InRegion(Role::LeadingGroupOffice)];
+const HANDLER: &[By] = &[
+    By::InAddressee(Role::UnitOfficer),
+    By::InAddressee(Role::UnitApprover),
+    By::InRegion(Role::Inspector),
+    By::InRegion(Role::LeadingGroupOffice),
+];
+const OFFICE: &[By] = &[By::InRegion(Role::LeadingGroupOffice)];
+const CLOCK: &[By] = &[By::InRegion(Role::Scheduler)];
+const LIFE: Step<ViolationReportStatus> = Step {
+    action: "",
+    term: "",
+    from: &[],
+    to: To::Same,
+    by: DECIDER,
+    requires: &[],
+    parent: None,
+    basis: BASIS,
+};
+const ANY: &[ViolationReportStatus] = &[Received, Accepted, NotAccepted, Transferred, Handled, Closed];
+const STEPS: &[Step<ViolationReportStatus>] = &[
+    Step { action: "submitViolationReport", term: "举报", to: To::State(Received), by: ANYBODY, ..LIFE },
+    Step {
+        action: "acceptViolationReport",
+        term: "受理",
+        from: &[Received],
+        to: To::State(Accepted),
+        ..LIFE
+    },
+    Step {
+        action: "rejectViolationReport",
+        term: "不予受理",
+        from: &[Received],
+        to: To::State(NotAccepted),
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "transferViolationReport",
+        term: "移送",
+        from: &[Accepted, Transferred],
+        to: To::State(Transferred),
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "handleViolationReport",
+        term: "办结",
+        from: &[Accepted, Transferred],
+        to: To::State(Handled),
+        by: HANDLER,
+        ..LIFE
+    },
+    Step {
+        action: "closeViolationReport",
+        term: "归档",
+        from: &[NotAccepted, Handled],
+        to: To::State(Closed),
+        ..LIFE
+    },
+    Step {
+        action: "requestInformerIdentity",
+        term: "申请查阅举报人身份",
+        from: ANY,
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step {
+        action: "approveInformerIdentity",
+        term: "批准查阅举报人身份",
+        from: ANY,
+        requires: &[Requirement::FourEyes],
+        ..LIFE
+    },
+    Step { action: "openInformerIdentity", term: "查阅举报人身份", from: ANY, ..LIFE },
+    Step {
+        action: "eraseInformerIdentity",
+        term: "销毁举报人身份",
+        from: ANY,
+        by: OFFICE,
+        requires: &[Requirement::Reason],
+        ..LIFE
+    },
+    Step { action: "confirmInformerIdentityErased", term: "确认销毁", from: ANY, by: CLOCK, ..LIFE },
+];
+
+commands! {
+    /// What may be asked of a report of a violation.
+    ViolationReportCommand {
+        create SubmitViolationReport = "submitViolationReport";
+        on AcceptViolationReport = "acceptViolationReport";
+        on RejectViolationReport = "rejectViolationReport" (reason);
+        on TransferViolationReport = "transferViolationReport" (reason);
+        on HandleViolationReport = "handleViolationReport";
+        on CloseViolationReport = "closeViolationReport";
+        on RequestInformerIdentity = "requestInformerIdentity" (reason);
+        on ApproveInformerIdentity = "approveInformerIdentity";
+        on OpenInformerIdentity = "openInformerIdentity";
+        on EraseInformerIdentity = "eraseInformerIdentity" (reason);
+        on ConfirmInformerIdentityErased = "confirmInformerIdentityErased";
+    }
+}
+
+/// The informer's name (举报人姓名).
+#[derive(Debug)]
+pub enum InformerName {}
+impl Confidential for InformerName {
+    const FIELD: &'static str = "informer.name";
+}
+/// The informer's telephone (举报人电话).
+#[derive(Debug)]
+pub enum InformerPhone {}
+impl Confidential for InformerPhone {
+    const FIELD: &'static str = "informer.phone";
+}
+/// The informer's address (举报人住址).
+#[derive(Debug)]
+pub enum InformerAddress {}
+impl Confidential for InformerAddress {
+    const FIELD: &'static str = "informer.address";
+}
+
+/// Who the informer is, each field sealed under one key (举报人).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Informer {
+    /// The key.
+    pub key_id: Uuid,
+    /// The name.
+    pub name: Option<Sealed<InformerName>>,
+    /// The telephone.
+    pub phone: Option<Sealed<InformerPhone>>,
+    /// The address.
+    pub address: Option<Sealed<InformerAddress>>,
+}
+
+impl Informer {
+    /// One key for all of it: so nothing is left when it is destroyed.
+    fn is_of_one_key(&self) -> bool {
+        let keys = [
+            self.name.as_ref().map(Sealed::key),
+            self.phone.as_ref().map(Sealed::key),
+            self.address.as_ref().map(Sealed::key),
+        ];
+        keys.iter().any(Option::is_some) && keys.iter().flatten().all(|key| *key == self.key_id)
+    }
+}
+
+/// By when it is decided whether a report is accepted, and how that was counted (受理期限).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DecisionDue {
+    /// The last day.
+    pub due_on: Date,
+    /// The time limit.
+    pub limit: AppliedLimit,
+    /// The versions of the calendars.
+    pub calendars: Vec<CalendarVersion>,
+}
+
+/// Tells of a violation (举报). Number and secret come from the service; what identifies the informer comes sealed.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SubmitViolationReport {
+    /// The number that the informer is given.
+    pub number: String,
+    /// SHA-256 of the secret that the informer is given with it, in hexadecimal digits.
+    pub secret_digest: String,
+    /// By which way it came.
+    pub channel: IntakeChannel,
+    /// What it is about.
+    pub category: ViolationCategory,
+    /// In one line, at most 200 characters.
+    pub subject: String,
+    /// What happened, at most 5,000 characters.
+    pub details: String,
+    /// Who is said to have done it, at most 200 characters.
+    pub respondent: Option<String>,
+    /// When it happened.
+    pub occurred_on: Option<Date>,
+    /// Where it happened.
+    pub region_code: RegionCode,
+    /// Who tells of it.
+    pub informer: Option<Box<Informer>>,
+    /// By when it is decided whether it is accepted.
+    pub decision_due: Option<Box<DecisionDue>>,
+}
+
+/// Accepts a report of a violation (受理).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptViolationReport {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// A remark, at most 5,000 characters.
+    pub note: Option<String>,
+}
+
+/// Does not accept a report of a violation (不予受理).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct RejectViolationReport {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Transfers a report of a violation to the unit that is competent (移送).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct TransferViolationReport {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// To which unit.
+    pub unit_id: Id<Unit>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Says what came of a report of a violation (办结).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct HandleViolationReport {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// What was found and done, at most 5,000 characters.
+    pub result: String,
+}
+
+/// Closes a report of a violation (归档).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct CloseViolationReport {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// A remark, at most 5,000 characters.
+    pub note: Option<String>,
+}
+
+/// Asks to be shown who the informer is (申请查阅举报人身份).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct RequestInformerIdentity {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// What it is needed for.
+    pub reason: String,
+}
+
+/// Approves that somebody else is shown who the informer is (批准查阅举报人身份).
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct ApproveInformerIdentity {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// The number of the request.
+    pub request: i32,
+}
+
+/// Opens who the informer is (查阅举报人身份), within 24 hours of the approval, by the person who asked.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct OpenInformerIdentity {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// The number of the request.
+    pub request: i32,
+}
+
+/// Erases who the informer is (销毁举报人身份): nobody can open it ever again.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
+#[serde(rename_all = "camelCase")]
+pub struct EraseInformerIdentity {
+    /// The report.
+    pub id: Id<ViolationReport>,
+    /// Why.
+    pub reason: String,
+}
+
+/// Confirms that the key is destroyed (确认销毁). Only the service itself does, after it destroyed the key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfirmInformerIdentityErased {
+    /// The report.
+    pub id: Id<ViolationReport>,
+}
+
+/// What has happened to a report of a violation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
+#[expect(missing_docs, reason = "fields are those of the commands")]
+pub enum ViolationReportEvent {
+    /// 举报已接收
+    Received {
+        number: String,
+        secret_digest: String,
+        channel: IntakeChannel,
+        category: ViolationCategory,
+        subject: String,
+        details: String,
+        respondent: Option<String>,
+        occurred_on: Option<Date>,
+        region_code: RegionCode,
+        informer: Option<Box<Informer>>,
+        decision_due: Option<Box<DecisionDue>>,
+    },
+    /// 举报已受理
+    Accepted { note: Option<String> },
+    /// 举报不予受理
+    NotAccepted { reason: String },
+    /// 举报已移送
+    Transferred { unit_id: Id<Unit>, reason: String },
+    /// 举报已办结
+    Handled { result: String },
+    /// 举报已归档
+    Closed { note: Option<String> },
+    /// 已申请查阅举报人身份
+    IdentityRequested { request: i32, reason: String },
+    /// 已批准查阅举报人身份
+    IdentityApproved { request: i32 },
+    /// 举报人身份已被查阅
+    IdentityOpened {
+        request: i32,
+        /// The unit of the person who opened it.
+        unit_id: Option<Id<Unit>>,
+        /// The person who approved.
+        approved_by: String,
+        reason: String,
+    },
+    /// 已决定销毁举报人身份
+    IdentityErasureOrdered { key_id: Uuid, reason: String },
+    /// 举报人身份已销毁
+    IdentityErased { key_id: Uuid },
+}
+impl Event for ViolationReportEvent {}
+
+impl ViolationReportEvent {
+    /// Where the report stands after this event; `None` when it stays.
+    pub const fn status(&self) -> Option<ViolationReportStatus> {
+        match self {
+            Self::Received { .. } => Some(Received),
+            Self::Accepted { .. } => Some(Accepted),
+            Self::NotAccepted { .. } => Some(NotAccepted),
+            Self::Transferred { .. } => Some(Transferred),
+            Self::Handled { .. } => Some(Handled),
+            Self::Closed { .. } => Some(Closed),
+            Self::IdentityRequested { .. }
+            | Self::IdentityApproved { .. }
+            | Self::IdentityOpened { .. }
+            | Self::IdentityErasureOrdered { .. }
+            | Self::IdentityErased { .. } => None,
+        }
+    }
+}
+
+/// Somebody's wish to be shown who the informer is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Request {
+    by: String,
+    reason: String,
+    approved: Option<(String, DateTime<Utc>)>,
+    openings: usize,
+}
+
+/// What a report of a violation must remember to decide.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ViolationReport {
+    status: Option<ViolationReportStatus>,
+    region: Option<RegionCode>,
+    /// The unit that it was transferred to last.
+    unit: Option<Id<Unit>>,
+    key: Option<Uuid>,
+    identity: Option<InformerIdentity>,
+    /// The first has the number 1.
+    requests: Vec<Request>,
+}
+
+impl ViolationReport {
+    /// The claim of one report a number.
+    pub const NUMBER: &'static str = "violationReport.number";
+    /// The rule that nothing can be opened that is not there.
+    pub const ANONYMOUS: &'static str = "the-informer-is-anonymous";
+    /// The rule that nothing is opened that is erased.
+    pub const ERASED: &'static str = "the-identity-is-erased";
+
+    fn request(&self, number: i32) -> Option<&Request> {
+        self.requests.get(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+    fn request_mut(&mut self, number: i32) -> Option<&mut Request> {
+        self.requests.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
+    }
+    fn named(&self, number: i32) -> Result<&Request, Rejection> {
+        self.request(number).ok_or_else(|| Rejection::invalid("request", "is not the number of a request"))
+    }
+
+    /// Whether there is an identity that can be opened.
+    fn check_sealed(&self) -> Result<Uuid, Rejection> {
+        match (self.identity, self.key) {
+            (Some(InformerIdentity::IsSealed), Some(key)) => Ok(key),
+            (Some(InformerIdentity::ErasureOrdered | InformerIdentity::Erased), _) => {
+                Err(Rejection::rule(Self::ERASED, "who the informer is was erased", None))
+            }
+            _ => Err(Rejection::rule(Self::ANONYMOUS, "the informer gave neither name nor contact", None)),
+        }
+    }
+
+    fn ask(&self, reason: String) -> Result<ViolationReportEvent, Rejection> {
+        self.check_sealed()?;
+        text::required("reason", &reason, text::LONG)?;
+        if self.requests.len() >= MOST_REQUESTS {
+            let message = format!("there were {MOST_REQUESTS} requests: no more are taken");
+            return Err(Rejection::rule("requests-are-limited", message, None));
+        }
+        let request = i32::try_from(self.requests.len() + 1).unwrap_or(i32::MAX);
+        Ok(ViolationReportEvent::IdentityRequested { request, reason })
+    }
+
+    fn open(&self, number: i32, context: &Context<'_>) -> Result<ViolationReportEvent, Rejection> {
+        self.check_sealed()?;
+        let request = self.named(number)?;
+        if request.by != context.viewer.actor {
+            let message = "only the person who asked is shown it: ask yourself";
+            return Err(Rejection::rule("opened-by-who-asked", message, None));
+        }
+        let Some((approved_by, at)) = &request.approved else {
+            let message = "somebody else has to approve first";
+            return Err(Rejection::rule("approved-by-another", message, None));
+        };
+        if context.now - *at > OPENED_WITHIN {
+            let message = "the approval is older than 24 hours: ask again";
+            return Err(Rejection::rule("the-approval-has-lapsed", message, None));
+        }
+        if request.openings >= MOST_OPENINGS {
+            let message = format!("it was opened {MOST_OPENINGS} times by this request: ask again");
+            return Err(Rejection::rule("openings-are-limited", message, None));
+        }
+        Ok(ViolationReportEvent::IdentityOpened {
+            request: number,
+            unit_id: context.viewer.units.first().copied(),
+            approved_by: approved_by.clone(),
+            reason: request.reason.clone(),
+        })
+    }
+}
+
+/// What a submitted report must say.
+fn submitted(
+    command: SubmitViolationReport,
+    official: bool,
+    today: Date,
+) -> Result<ViolationReportEvent, Rejection> {
+    let SubmitViolationReport {
+        number,
+        secret_digest,
+        channel,
+        category,
+        subject,
+        details,
+        respondent,
+        occurred_on,
+        region_code,
+        informer,
+        decision_due,
+    } = command;
+    if channel != IntakeChannel::Web && !official {
+        return Err(Rejection::invalid("channel", "is for officials who write down what they were told"));
+    }
+    text::required("number", &number, text::SHORT)?;
+    if secret_digest.len() != 64 || !secret_digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Rejection::invalid("secretDigest", "is not a SHA-256 in hexadecimal digits"));
+    }
+    text::required("subject", &subject, text::TITLE)?;
+    text::required("details", &details, text::LONG)?;
+    text::maybe("respondent", respondent.as_ref(), text::TITLE)?;
+    if occurred_on.is_some_and(|day| day > today) {
+        return Err(Rejection::invalid("occurredOn", "lies in the future"));
+    }
+    if informer.as_ref().is_some_and(|informer| !informer.is_of_one_key()) {
+        return Err(Rejection::invalid("informer", "is not sealed under one key"));
+    }
+    if let Some(due) = &decision_due {
+        text::required("decisionDue.limit.code", &due.limit.code, text::SHORT)?;
+        text::count("decisionDue.calendars", due.calendars.len())?;
+    }
+    Ok(ViolationReportEvent::Received {
+        number,
+        secret_digest,
+        channel,
+        category,
+        subject,
+        details,
+        respondent,
+        occurred_on,
+        region_code,
+        informer,
+        decision_due,
+    })
+}
+
+impl Aggregate for ViolationReport {
+    const KIND: Kind = Kind::ViolationReport;
+    type Status = ViolationReportStatus;
+    type Command = ViolationReportCommand;
+    type Event = ViolationReportEvent;
+    const STEPS: &'static [Step<ViolationReportStatus>] = STEPS;
+
+    fn status(&self) -> Option<ViolationReportStatus> {
+        self.status
+    }
+
+    fn subject(&self, command: Option<&ViolationReportCommand>, _: &Facts) -> Subject {
+        let region = match command {
+            Some(ViolationReportCommand::SubmitViolationReport(report)) => Some(report.region_code),
+            _ => self.region,
+        };
+        let asked = match command {
+            Some(ViolationReportCommand::ApproveInformerIdentity(approval)) => self.request(approval.request),
+            _ => None,
+        };
+        Subject {
+            region,
+            addressees: self.unit.into_iter().collect(),
+            checked_person: asked.map(|request| request.by.clone()),
+            ..Subject::default()
+        }
+    }
+
+    fn needs(&self, command: &ViolationReportCommand) -> Vec<Need> {
+        match command {
+            ViolationReportCommand::TransferViolationReport(transfer) => {
+                vec![Need::Object { kind: Kind::Unit, id: transfer.unit_id.uuid(), field: "unitId".into() }]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn decide(
+        &self,
+        command: ViolationReportCommand,
+        context: &Context<'_>,
+    ) -> Result<Vec<ViolationReportEvent>, Rejection> {
+        Ok(vec![match command {
+            ViolationReportCommand::SubmitViolationReport(report) => {
+                submitted(report, context.viewer.is_official(), context.today())?
+            }
+            ViolationReportCommand::AcceptViolationReport(AcceptViolationReport { note, .. }) => {
+                text::maybe("note", note.as_ref(), text::LONG)?;
+                ViolationReportEvent::Accepted { note }
+            }
+            ViolationReportCommand::RejectViolationReport(RejectViolationReport { reason, .. }) => {
+                text::required("reason", &reason, text::LONG)?;
+                ViolationReportEvent::NotAccepted { reason }
+            }
+            ViolationReportCommand::TransferViolationReport(TransferViolationReport {
+                unit_id,
+                reason,
+                ..
+            }) => {
+                text::required("reason", &reason, text::LONG)?;
+                Unit::check_active("unitId", unit_id, context.facts)?;
+                if self.unit == Some(unit_id) {
+                    return Err(Rejection::invalid("unitId", "has it already"));
+                }
+                ViolationReportEvent::Transferred { unit_id, reason }
+            }
+            ViolationReportCommand::HandleViolationReport(HandleViolationReport { result, .. }) => {
+                text::required("result", &result, text::LONG)?;
+                ViolationReportEvent::Handled { result }
+            }
+            ViolationReportCommand::CloseViolationReport(CloseViolationReport { note, .. }) => {
+                text::maybe("note", note.as_ref(), text::LONG)?;
+                ViolationReportEvent::Closed { note }
+            }
+            ViolationReportCommand::RequestInformerIdentity(RequestInformerIdentity { reason, .. }) => {
+                self.ask(reason)?
+            }
+            ViolationReportCommand::ApproveInformerIdentity(ApproveInformerIdentity { request, .. }) => {
+                self.check_sealed()?;
+                // Approved twice is nothing new, and no second day begins.
+                if self.named(request)?.approved.is_some() {
+                    return Ok(Vec::new());
+                }
+                ViolationReportEvent::IdentityApproved { request }
+            }
+            ViolationReportCommand::OpenInformerIdentity(OpenInformerIdentity { request, .. }) => {
+                self.open(request, context)?
+            }
+            ViolationReportCommand::EraseInformerIdentity(EraseInformerIdentity { reason, .. }) => {
+                text::required("reason", &reason, text::LONG)?;
+                match (self.identity, self.key) {
+                    // Ordered twice is nothing new.
+                    (Some(InformerIdentity::ErasureOrdered | InformerIdentity::Erased), _) => {
+                        return Ok(Vec::new());
+                    }
+                    _ => {
+                        ViolationReportEvent::IdentityErasureOrdered { key_id: self.check_sealed()?, reason }
+                    }
+                }
+            }
+            ViolationReportCommand::ConfirmInformerIdentityErased(_) => match (self.identity, self.key) {
+                (Some(InformerIdentity::ErasureOrdered), Some(key_id)) => {
+                    ViolationReportEvent::IdentityErased { key_id }
+                }
+                (Some(InformerIdentity::Erased), _) => return Ok(Vec::new()),
+                _ => return Err(Rejection::rule("erasure-is-ordered-first", "no erasure was ordered", None)),
+            },
+        }])
+    }
+
+    fn evolve(&mut self, event: &ViolationReportEvent, stamp: &Stamp) {
+        self.status = event.status().or(self.status);
+        match event {
+            ViolationReportEvent::Received { region_code, informer, .. } => {
+                self.region = Some(*region_code);
+                self.key = informer.as_ref().map(|informer| informer.key_id);
+                let identity = InformerIdentity::of(informer.as_deref());
+                self.identity = Some(identity);
+            }
+            ViolationReportEvent::Transferred { unit_id, .. } => self.unit = Some(*unit_id),
+            ViolationReportEvent::IdentityRequested { reason, .. } => self.requests.push(Request {
+                by: stamp.actor.clone(),
+                reason: reason.clone(),
+                approved: None,
+                openings: 0,
+            }),
+            ViolationReportEvent::IdentityApproved { request } => {
+                if let Some(request) = self.request_mut(*request) {
+                    request.approved = Some((stamp.actor.clone(), stamp.at));
+                }
+            }
+            ViolationReportEvent::IdentityOpened { request, .. } => {
+                if let Some(request) = self.request_mut(*request) {
+                    request.openings += 1;
+                }
+            }
+            ViolationReportEvent::IdentityErasureOrdered { .. } => {
+                self.identity = Some(InformerIdentity::ErasureOrdered);
+            }
+            ViolationReportEvent::IdentityErased { .. } => self.identity = Some(InformerIdentity::Erased),
+            ViolationReportEvent::Accepted { .. }
+            | ViolationReportEvent::NotAccepted { .. }
+            | ViolationReportEvent::Handled { .. }
+            | ViolationReportEvent::Closed { .. } => {}
+        }
+    }
+
+    fn claims(&self, event: &ViolationReportEvent) -> Vec<Claim> {
+        match event {
+            ViolationReportEvent::Received { number, .. } => {
+                vec![Claim::take(Self::NUMBER, number.clone(), "number")]
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
+impl InformerIdentity {
+    /// What is kept at first.
+    pub const fn of(informer: Option<&Informer>) -> Self {
+        if informer.is_some() { Self::IsSealed } else { Self::Anonymous }
+    }
+}
+
+#[cfg(test)]
+mod tests;
