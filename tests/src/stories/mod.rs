@@ -1,4 +1,5 @@
 mod assessments;
+mod attacks;
 mod bad_input;
 mod changes;
 mod dispatch;
