@@ -28,7 +28,7 @@ use crate::{
     graphql::{self, context::Session, region::Region},
     identity::Identity,
     projections,
-    protocol::{Endpoint, Guard, GuardError, Scalars},
+    protocol::{Endpoint, Guard, GuardError, Limits, Scalars},
     task_table,
 };
 
@@ -102,6 +102,14 @@ pub enum NoDoor {
     Identity(#[from] reqwest::Error),
 }
 
+/// The guard that stands before the schema.
+///
+/// # Errors
+/// When the schema cannot be guarded.
+pub fn guard(limits: &Limits) -> Result<Guard, GuardError> {
+    Guard::new(&graphql::sdl(), limits.clone(), &scalars())
+}
+
 /// Everything the service answers.
 ///
 /// # Errors
@@ -112,7 +120,7 @@ pub fn router(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Router, NoDoor> {
     let store = &service.store;
-    let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let guard = guard(&settings.limits)?;
     let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
     let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();
