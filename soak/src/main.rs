@@ -1,7 +1,8 @@
-//! `soak`: load, growth, crashes and faults against the real log and the real service, with a checker that misses nothing.
+//! `soak`: load, growth, crashes, faults and attacks against the real log and the real service, with a checker that misses nothing.
 //!
 //! Slow on purpose and not part of the tests. Every command says how far it is, ends with a verdict, and has exit code 1
 //! when anything failed.
+mod attack;
 mod check;
 mod clocks;
 mod cluster;
@@ -33,9 +34,11 @@ const EXAMPLES: &str = "Examples:
   cargo run -p zhixing-soak -- crash --rounds 10
   cargo run -p zhixing-soak -- faults
   cargo run --release -p zhixing-soak -- clocks --clocks 100000
+  cargo run --release -p zhixing-soak -- attack --strict
   cargo run --release -p zhixing-soak -- growth --events 10000000 --directory /var/tmp
 
-Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine.";
+Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine;
+`attack` then needs none.";
 
 /// Load, crashes and faults, with a checker.
 #[derive(Debug, Parser)]
@@ -60,6 +63,8 @@ enum Command {
     Faults(faults::Arguments),
     /// The scheduler with very many running clocks: a tenth falls due on one day, each is announced once
     Clocks(clocks::Arguments),
+    /// Throw at the front door what strangers do: each attack is refused clearly and soon, and honest clients are served
+    Attack(attack::Arguments),
 }
 
 #[tokio::main]
@@ -71,6 +76,7 @@ async fn main() -> ExitCode {
         Command::Growth(arguments) => growth::growth(arguments).await,
         Command::Faults(arguments) => faults::faults(&arguments).await,
         Command::Clocks(arguments) => clocks::clocks(arguments).await,
+        Command::Attack(arguments) => attack::attack(&arguments).await,
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -61,7 +61,7 @@ impl Kept {
         };
         let (p50_ms, p99_ms) = (at(50), at(99));
         let per_second = self.commands * 1_000 / u64::try_from(length.as_millis()).unwrap_or(u64::MAX).max(1);
-        Minute { number, per_second, p50_ms, p99_ms, memory: resident() }
+        Minute { number, per_second, p50_ms, p99_ms, memory: resident("self") }
     }
 }
 
@@ -75,9 +75,9 @@ impl std::fmt::Display for Minute {
     }
 }
 
-/// Resident memory of this process in MiB, where there is `/proc`.
-fn resident() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Resident memory of a process in MiB, where there is `/proc`.
+pub(crate) fn resident(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
     kibibytes.unwrap_or(0) / 1_024

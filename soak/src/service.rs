@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{Outcome, cluster::free_port};
+use crate::{Outcome, cluster::free_port, minutes::resident};
 
 /// How long the service may take to be ready.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,18 +19,34 @@ pub(crate) struct Service {
     database: String,
     log: PathBuf,
     address: SocketAddr,
+    /// Settings as environment variables.
+    settings: Vec<(String, String)>,
 }
 
 impl Service {
     /// Starts the service on this database and waits until it is ready. Its log goes to `log`.
     pub(crate) async fn start(database: &str, log: &Path) -> Outcome<Self> {
+        // All load comes from one machine: what one client may ask for is not what is tried here.
+        let unlimited = ["OPERATIONS", "SUBSCRIPTIONS", "SOCKETS", "COST_PER_SECOND"];
+        let unlimited = unlimited.map(|limit| (format!("ZHIXING_LIMITS__CLIENT_{limit}"), "0".to_owned()));
+        let many = ("ZHIXING_LIMITS__ADDRESS_CONNECTIONS".to_owned(), "10000".to_owned());
+        Self::start_with(database, log, unlimited.into_iter().chain([many]).collect()).await
+    }
+
+    /// The same with settings as environment variables.
+    pub(crate) async fn start_with(
+        database: &str,
+        log: &Path,
+        settings: Vec<(String, String)>,
+    ) -> Outcome<Self> {
         let binary = std::env::current_exe()?.with_file_name("zhixing");
         if !binary.is_file() {
             return Err("there is no zhixing binary beside this one: cargo build -p zhixing-api".into());
         }
         let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let process = spawn(&binary, database, log, address)?;
-        let mut service = Self { process, binary, database: database.into(), log: log.into(), address };
+        let process = spawn(&binary, database, log, address, &settings)?;
+        let mut service =
+            Self { process, binary, database: database.into(), log: log.into(), address, settings };
         service.answers().await?;
         Ok(service)
     }
@@ -38,6 +54,16 @@ impl Service {
     /// Where it answers.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its resident memory in MiB; 0 where the system does not tell.
+    pub(crate) fn memory(&self) -> u64 {
+        resident(&self.process.id().to_string())
     }
 
     /// `kill -9`.
@@ -49,7 +75,7 @@ impl Service {
 
     /// Starts it again at the same address.
     pub(crate) async fn restart(&mut self) -> Outcome {
-        self.process = spawn(&self.binary, &self.database, &self.log, self.address)?;
+        self.process = spawn(&self.binary, &self.database, &self.log, self.address, &self.settings)?;
         self.answers().await
     }
 
@@ -93,14 +119,16 @@ impl Drop for Service {
     }
 }
 
-fn spawn(binary: &Path, database: &str, log: &Path, address: SocketAddr) -> Outcome<Child> {
+fn spawn(
+    binary: &Path,
+    database: &str,
+    log: &Path,
+    address: SocketAddr,
+    settings: &[(String, String)],
+) -> Outcome<Child> {
     let log = File::options().create(true).append(true).open(log)?;
     let mut service = Command::new(binary);
     service.args(["serve", "--samples", "false", "--database", database, "--listen", &address.to_string()]);
-    // All load comes from one machine: what one client may ask for is not what is tried here.
-    service.env("ZHIXING_LIMITS__ADDRESS_CONNECTIONS", "10000");
-    for limit in ["OPERATIONS", "SUBSCRIPTIONS", "SOCKETS", "COST_PER_SECOND"] {
-        service.env(format!("ZHIXING_LIMITS__CLIENT_{limit}"), "0");
-    }
+    service.envs(settings.iter().map(|(name, value)| (name, value)));
     Ok(service.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?)
 }

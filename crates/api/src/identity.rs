@@ -168,10 +168,10 @@ impl Identity {
                 provider::issuer(token).ok_or_else(|| refuse("it is of no form that is known here"))?;
             let provider = self.inner.providers.iter().find(|provider| provider.is(&issuer));
             let provider = provider.ok_or_else(|| refuse("its issuer is not trusted here"))?;
-            provider.read(token, now).await.map_err(|Refused { reason, unavailable }| match unavailable {
-                true => Refused::later(&reason),
-                false => refuse(&reason),
-            })?
+            provider
+                .read(token, now)
+                .await
+                .map_err(|refused| if refused.unavailable { refused } else { refuse(&refused.reason) })?
         };
         let ends = claimed.until;
         let viewer = self.viewer(claimed, today).await?;

@@ -33,7 +33,7 @@ use crate::{
     identity::Identity,
     projections,
     protocol::{
-        Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Scalars,
+        Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Limits, Scalars,
     },
     task_table,
 };
@@ -130,7 +130,7 @@ pub enum NoDoor {
 
 /// What stands before the executor, with the documents that the operator trusts.
 fn guard(settings: &Settings) -> Result<Guard, NoDoor> {
-    let guard = Guard::new(&graphql::sdl(), settings.limits.clone(), &scalars())?;
+    let guard = bare_guard(&settings.limits)?;
     let guard = guard.introspected_by(settings.introspection());
     let Some(file) = &settings.documents else { return Ok(guard) };
     let unreadable = |error| NoDoor::Unreadable(file.clone(), error);
@@ -143,6 +143,14 @@ fn guard(settings: &Settings) -> Result<Guard, NoDoor> {
     let unusable = |error| NoDoor::Documents(file.clone(), error);
     let documents = Documents::read(&manifest, settings.only_trusted_documents).map_err(unusable)?;
     guard.trusting(documents).map_err(unusable)
+}
+
+/// The guard that stands before the schema, without the documents and readers of a settings file.
+///
+/// # Errors
+/// When the schema cannot be guarded.
+pub fn bare_guard(limits: &Limits) -> Result<Guard, GuardError> {
+    Guard::new(&graphql::sdl(), limits.clone(), &scalars())
 }
 
 /// Everything the service answers.

@@ -1,5 +1,6 @@
 mod access_matrix;
 mod assessments;
+mod attacks;
 mod bad_input;
 mod changes;
 mod dispatch;

@@ -35,10 +35,8 @@ impl Visible for MovedDeadline {
             .from(DueItem::TABLE.name)
             .cond_where(DueItem::visible_to(viewer))
             .to_owned();
-        match policy::sight(viewer, Kind::Report).is_whole() {
-            true => Condition::all(),
-            false => Condition::all().add(Expr::col("object_id").in_subquery(due)),
-        }
+        let whole = policy::sight(viewer, Kind::Report).is_whole();
+        Condition::all().add_option((!whole).then(|| Expr::col("object_id").in_subquery(due)))
     }
 }
 

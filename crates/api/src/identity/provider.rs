@@ -37,7 +37,7 @@ const MOST_ROLES: usize = 200;
 /// How long a provider may take to answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long keys are taken after they were to be asked for again, while the provider does not answer.
-const STALE: Duration = Duration::from_secs(24 * 3600);
+const STALE: Duration = Duration::from_hours(24);
 
 /// An identity provider that is trusted.
 #[derive(Debug)]

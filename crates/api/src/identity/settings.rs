@@ -153,9 +153,9 @@ mod tests {
 
     #[test]
     fn what_cannot_be_trusted_is_named() {
+        type Change = fn(&mut ProviderSettings);
         assert_eq!(settings(|_| {}).check(), Ok(()));
         assert_eq!(settings(|p| p.issuer = "http://127.0.0.1:9000".into()).check(), Ok(()));
-        type Change = fn(&mut ProviderSettings);
         let cases: [(&str, Change); 8] = [
             ("issuer", |p| p.issuer = "http://id.example.gov.cn/".into()),
             ("issuer", |p| p.issuer = "id".into()),
