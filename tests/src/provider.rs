@@ -17,6 +17,7 @@ pub(crate) struct Provider {
 }
 
 /// Somebody who can get tokens: what they say, for how many seconds from now.
+#[expect(clippy::needless_pass_by_value, reason = "tests write it in place")]
 pub(crate) fn client(name: &str, claims: Value) -> Value {
     json!({ "client_id": name, "client_secret": "secret", "claims": claims, "audience": "zhixing" })
 }

@@ -308,7 +308,7 @@ impl Authenticator for Identity {
                 let wait = (until - identity.now()).to_std().unwrap_or_default();
                 tokio::select! {
                     () = tokio::time::sleep(wait.max(Duration::from_millis(10))) => {}
-                    changed = changes.changed() => if changed.is_err() {
+                    heard = changes.changed() => if heard.is_err() {
                         return AccessChanged::Revoked;
                     },
                 }

@@ -467,7 +467,7 @@ async fn who_an_informer_is_stands_in_no_file_log_metric_export_or_backup() {
     assert!(place.good(&["verify"]).starts_with("The log is whole: "));
     place.good(&["rebuild"]);
     place.good(&["export", "--output", "events.ndjson"]);
-    assert_eq!(place.positions("events.ndjson"), Vec::from_iter(1..=7));
+    assert_eq!(place.positions("events.ndjson"), (1..=7).collect::<Vec<_>>());
     assert!(place.bad(&["keys", "init"]).contains("never overwritten"));
 
     // Another master key is named, and nothing is served with it.

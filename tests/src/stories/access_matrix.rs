@@ -222,6 +222,12 @@ async fn objects(house: &House, year: &Year) -> Vec<(String, String)> {
         "mutation($input: IssueServiceKeyInput!) { issueServiceKey(input: $input) { serviceKey { id } } }";
     let issued = house.ok(root, query, json!({ "input": key })).await;
     keep("ServiceKey", &text(&issued["issueServiceKey"]["serviceKey"]["id"]));
+    let told = json!({ "subject": "销售假冒化肥", "category": "COUNTERFEIT", "regionCode": "440800", "details": "肥效全无",
+        "informer": { "name": "王五" } });
+    let query =
+        "mutation($input: SubmitViolationReport!) { submitViolationReport(input: $input) { number } }";
+    house.ok(ANONYMOUS, query, json!({ "input": told })).await;
+    keep("ViolationReport", &first("violationReports").await);
     HUNAN_2009.import(house).await;
     keep("DataImport, of Hunan", &first("dataImports").await);
     let progress = json!({ "id": world.task, "percent": 10, "note": "进展", "evidence": evidence() });

@@ -110,8 +110,8 @@ fn is_unknown(whole: &str, of: &str) {
     for secret in [NAME, PHONE, ADDRESS] {
         assert!(!whole.contains(secret), "{secret} stands in {of}");
         // As JSON may spell it, and as PostgreSQL shows bytes.
-        let escaped: String = secret.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
-        let bytes: String = secret.bytes().map(|byte| format!("{byte:02x}")).collect();
+        let escaped = secret.encode_utf16().fold(String::new(), |all, unit| format!("{all}\\u{unit:04x}"));
+        let bytes = secret.bytes().fold(String::new(), |all, byte| format!("{all}{byte:02x}"));
         assert!(!whole.contains(&escaped) && !whole.contains(&bytes), "{secret} stands in {of}");
     }
 }

@@ -17,6 +17,7 @@ use crate::{
     world::World,
 };
 
+const REFUSED: &str = "INTROSPECTION_NOT_ALLOWED";
 const PLANS: &str = "{ plans(first: 10) { nodes { id title } } }";
 
 fn with(change: impl FnOnce(&mut Limits)) -> Settings {
@@ -145,7 +146,6 @@ story!(the_schema_is_told_to_whom_the_operator_says, |house| {
         }
         (code(&body).to_owned(), text.send().await.unwrap().status().as_u16())
     };
-    const REFUSED: &str = "INTROSPECTION_NOT_ALLOWED";
     for (introspection, anonymous, office) in [
         (Introspection::Everybody, ("none", 200), ("none", 200)),
         (Introspection::SignedIn, (REFUSED, 403), ("none", 200)),

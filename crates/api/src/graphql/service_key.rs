@@ -184,11 +184,11 @@ pub struct ServiceKeyPayload {
 }
 
 impl ServiceKeyPayload {
-    fn of(outcome: Outcome<ServiceKey>, secret: Option<Secret>) -> Self {
+    fn of(outcome: Outcome<ServiceKey>, secret: Option<&Secret>) -> Self {
         let Outcome { object, events, position, errors } = outcome;
-        let own = |key: &ServiceKey| position.is_some() && secret.as_ref().is_some_and(|s| s.is_of(&key.digest));
+        let own = |key: &ServiceKey| position.is_some() && secret.is_some_and(|secret| secret.is_of(&key.digest));
         let token = object.as_ref().filter(|key| own(key)).map(|key| key.life.id.0.uuid());
-        let token = token.zip(secret.as_ref()).map(|(id, secret)| secret.token(id));
+        let token = token.zip(secret).map(|(id, secret)| secret.token(id));
         Self { service_key: object, token, events, position, errors }
     }
 }
@@ -216,7 +216,7 @@ impl Mutations {
         let command = IssueServiceKey { name, unit_id, roles, region_code, expires_on, digest };
         let how = How { command_id, expected_version: None, dry_run };
         let outcome = carry_out::<ServiceKey>(ctx, command, how).await?;
-        Ok(ServiceKeyPayload::of(outcome, Some(secret)))
+        Ok(ServiceKeyPayload::of(outcome, Some(&secret)))
     }
 
     /// Revokes a service key; open streams that rested on it end (吊销服务密钥).
