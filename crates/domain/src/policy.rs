@@ -166,6 +166,8 @@ pub enum Audience {
     OncePublished,
     /// To officials in scope.
     Officials,
+    /// To officials in scope, but not to connected systems.
+    Confidential,
     /// To those who keep access: administrators and auditors of the region.
     KeepersOfAccess,
 }
@@ -180,12 +182,10 @@ pub const fn audience(kind: Kind) -> Audience {
         | Kind::Survey
         | Kind::AssessmentScheme
         | Kind::Assessment => Audience::OncePublished,
-        Kind::DataImport
-        | Kind::ReportingDuty
-        | Kind::Report
-        | Kind::SupervisionItem
-        | Kind::LocalPlan
-        | Kind::ViolationReport => Audience::Officials,
+        Kind::DataImport | Kind::ReportingDuty | Kind::Report | Kind::SupervisionItem | Kind::LocalPlan => {
+            Audience::Officials
+        }
+        Kind::ViolationReport => Audience::Confidential,
         Kind::RoleGrant | Kind::ServiceKey => Audience::KeepersOfAccess,
     }
 }
@@ -223,11 +223,11 @@ pub fn sight(viewer: &Viewer, kind: Kind) -> Sight {
         let keeps = any(&[Role::Administrator, Role::Auditor]);
         return Sight { region: keeps.then_some(viewer.region), ..Sight::default() };
     }
-    let oversees =
-        any(&[Role::LeadingGroupOffice, Role::Inspector, Role::Auditor, Role::Integrator, Role::Scheduler]);
+    let oversees = any(&[Role::LeadingGroupOffice, Role::Inspector, Role::Auditor, Role::Scheduler])
+        || audience != Audience::Confidential && any(&[Role::Integrator]);
     let works = any(&[Role::UnitOfficer, Role::UnitApprover]);
     Sight {
-        published: audience != Audience::Officials,
+        published: matches!(audience, Audience::Everybody | Audience::OncePublished),
         region: match audience {
             Audience::Everybody => Some(RegionCode::COUNTRY),
             _ => oversees.then_some(viewer.region),
@@ -299,6 +299,9 @@ mod tests {
             assert_eq!(sees(&anybody, Kind::ServiceKey, &report("620100", 9)), keeps, "{role}");
             assert!(!sees(&anybody, Kind::ServiceKey, &report("430000", 9)), "{role}");
         }
+        let system = viewer(Role::Integrator, "620000");
+        assert!(sees(&system, Kind::Report, &report("620100", 1)));
+        assert!(!sees(&system, Kind::ViolationReport, &report("620100", 1)), "it is confidential");
         for role in [Role::Public, Role::Enterprise, Role::Administrator] {
             assert!(!sees(&viewer(role, "100000"), Kind::Report, &published), "{role}");
         }

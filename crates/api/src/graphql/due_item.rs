@@ -25,7 +25,7 @@ use super::{
     reporting_duty::{ADDRESSEE, REPORTER},
     supervision_item::{self, SUPERVISED, SupervisionItemConnection},
     task::{self, LEAD, SUPPORT, TaskConnection},
-    view::{Visible, inside, named},
+    view::{Visible, named, of_both},
 };
 
 /// Something open that has a due date.
@@ -50,8 +50,7 @@ impl Row for DueItem {
 
 impl Visible for DueItem {
     fn seen_by(viewer: &Viewer) -> Condition {
-        // Of every kind that can be due the same officials see the same.
-        inside(viewer, Kind::Report, named(viewer, "id", DOERS))
+        of_both(viewer, "kind", || named(viewer, "id", DOERS))
     }
 }
 

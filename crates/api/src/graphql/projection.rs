@@ -15,7 +15,7 @@ use super::{
     error,
     event::Position,
     node::{self, Node},
-    view::{Visible, inside},
+    view::{Visible, of_both},
 };
 use crate::projections::timeline::{self, Entry};
 
@@ -110,16 +110,18 @@ pub async fn reach(ctx: &Context<'_>, name: &str, at_least: Option<Position>) ->
 
 impl Visible for Entry {
     fn seen_by(viewer: &Viewer) -> Condition {
-        let units = viewer.units.iter().map(|unit| unit.uuid());
-        let links = Query::select()
-            .column("source_id")
-            .from("links")
-            .and_where(Expr::col("target_id").is_in(units))
-            .to_owned();
-        let own = Condition::all().add(Expr::col("subject_id").in_subquery(links));
+        let links = || {
+            let units = viewer.units.iter().map(|unit| unit.uuid());
+            let links = Query::select()
+                .column("source_id")
+                .from("links")
+                .and_where(Expr::col("target_id").is_in(units))
+                .to_owned();
+            Some(Condition::all().add(Expr::col("subject_id").in_subquery(links)))
+        };
         // Grants and keys have their own readers.
         let kept = Expr::col("kind").is_not_in([Kind::RoleGrant, Kind::ServiceKey]);
-        Condition::all().add(inside(viewer, Kind::Report, Some(own))).add(kept)
+        Condition::all().add(of_both(viewer, "kind", links)).add(kept)
     }
 }
 

@@ -69,6 +69,16 @@ pub fn inside(viewer: &Viewer, kind: Kind, own: Option<Condition>) -> Condition 
     }
 }
 
+/// The rows of a list over many kinds that a viewer sees: those that are open to officials in scope, and confidential ones.
+pub fn of_both(viewer: &Viewer, kind: &'static str, own: impl Fn() -> Option<Condition>) -> Condition {
+    let confidential = Kind::ViolationReport;
+    let others =
+        Condition::all().add(inside(viewer, Kind::Report, own())).add(Expr::col(kind).ne(confidential));
+    let these =
+        Condition::all().add(inside(viewer, confidential, own())).add(Expr::col(kind).eq(confidential));
+    Condition::any().add(others).add(these)
+}
+
 /// No row at all.
 pub fn nothing() -> Condition {
     Condition::all().add(Expr::val(1).eq(0))
