@@ -191,6 +191,11 @@ impl Identity {
         if method == AuthenticationMethod::IdentityProvider {
             let grants = self.grants(&actor, today).await.map_err(later)?;
             (roles, unit, region) = capacity(roles, unit, region, &grants);
+            // A claim that is misnamed in the settings must not make an officer of one county one of the whole country.
+            if !roles.is_empty() && unit.is_none() && region.is_none() {
+                let reason = "the token is refused: it names roles, but no unit or region where they hold";
+                return Err(Refused::token(reason));
+            }
         }
         if roles.is_empty() {
             roles.push(Role::Public);

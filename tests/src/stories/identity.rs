@@ -75,7 +75,7 @@ fn forged(token: &str, header: Option<Value>, change: impl FnOnce(&mut Value)) -
 
 story!(tokens_that_do_not_hold_are_refused_with_a_reason, |house| {
     let office = |more: Value| {
-        let mut claims = json!({ "sub": "ann", "roles": "office" });
+        let mut claims = json!({ "sub": "ann", "roles": "office", "region": "100000" });
         for (name, value) in more.as_object().unwrap() {
             claims[name] = value.clone();
         }
@@ -91,6 +91,7 @@ story!(tokens_that_do_not_hold_are_refused_with_a_reason, |house| {
         client("early", office(json!({ "nbf": now + 120 }))),
         client("stranger", office(json!({ "iss": "https://id.example.org" }))),
         client("unnamed", office(json!({ "sub": "" }))),
+        client("placeless", json!({ "sub": "ann", "roles": "office" })),
         elsewhere,
     ])
     .await;
@@ -107,6 +108,7 @@ story!(tokens_that_do_not_hold_are_refused_with_a_reason, |house| {
         ("early", "does not hold yet"),
         ("stranger", "issuer is not trusted"),
         ("unnamed", "does not say who"),
+        ("placeless", "no unit or region"),
         ("elsewhere", "another audience"),
     ] {
         let said = refused(house, &provider.token(name).await).await;
@@ -133,7 +135,9 @@ story!(tokens_that_do_not_hold_are_refused_with_a_reason, |house| {
 });
 
 story!(keys_change_and_providers_rest, |house| {
-    let provider = Provider::start(&[client("ann", json!({ "sub": "ann", "roles": "office" }))]).await;
+    let provider =
+        Provider::start(&[client("ann", json!({ "sub": "ann", "roles": "office", "region": "100000" }))])
+            .await;
     house.restart_trusting(provider.trusted(600, 1)).await;
     let before = provider.token("ann").await;
     who(house, &before).await;
@@ -261,11 +265,11 @@ story!(a_key_is_shown_once_works_expires_and_is_revoked, |house| {
 
 story!(a_token_is_renewed_over_an_open_socket, |house| {
     let now = house.clock.look().timestamp();
-    let claims = |exp: i64| json!({ "sub": "ann", "roles": "office", "exp": exp });
+    let claims = |exp: i64| json!({ "sub": "ann", "roles": "office", "region": "100000", "exp": exp });
     let provider = Provider::start(&[
         client("short", claims(now - 57)),
         client("long", claims(now + 3_600)),
-        client("other", json!({ "sub": "bo", "roles": "office", "exp": now + 3_600 })),
+        client("other", json!({ "sub": "bo", "roles": "office", "region": "100000", "exp": now + 3_600 })),
     ])
     .await;
     house.restart_trusting(provider.trusted(600, 0)).await;

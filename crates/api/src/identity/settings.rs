@@ -55,7 +55,8 @@ pub struct ClaimSettings {
     pub roles: String,
     /// The id of the unit that they work for.
     pub unit: String,
-    /// The GB/T 2260 code of the region where their authority ends; that of the unit when it is left out.
+    /// The GB/T 2260 code of the region where their authority ends; that of the unit when it is left out. A token
+    /// that names roles, but neither, is refused.
     pub region: String,
 }
 
