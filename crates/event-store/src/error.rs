@@ -66,6 +66,9 @@ pub enum Error {
     /// Views are being built anew by somebody else.
     #[error("another rebuild is running: try again when it has ended")]
     Rebuilding,
+    /// There is no such durable reader.
+    #[error("there is no such consumer")]
+    NoConsumer,
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,

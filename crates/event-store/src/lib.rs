@@ -7,6 +7,7 @@ pub mod aside;
 pub mod backup;
 pub mod checkpoint;
 pub mod clock;
+pub mod consumer;
 pub mod error;
 pub mod event;
 pub mod lease;
@@ -35,6 +36,7 @@ mod stored;
 
 pub use checkpoint::Checkpoint;
 pub use clock::{SimulatedClock, SystemClock};
+pub use consumer::Consumer;
 pub use error::Error;
 pub use event::{EventFilter, Recorded};
 pub use lease::Lease;

@@ -30,6 +30,27 @@ impl Pool {
         Ok(events)
     }
 
+    /// Events of one stream behind position `after` and up to position `through`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when one of them cannot be read, or when the database fails.
+    pub async fn read_subject(
+        &self,
+        stream: Uuid,
+        after: i64,
+        through: i64,
+        limit: u32,
+    ) -> Result<Vec<Recorded>, Error> {
+        let sql = format!(
+            "select {COLUMNS} from events where stream_id = $1 and position > $2 and position <= $3 \
+             order by version limit $4"
+        );
+        on!(self, |db, _dialect| {
+            let query = sqlx::query(AssertSqlSafe(sql)).bind(stream).bind(after).bind(through);
+            query.bind(i64::from(limit)).fetch_all(db).await?.iter().map(stored::read).collect()
+        })
+    }
+
     /// How many events a stream has.
     ///
     /// # Errors

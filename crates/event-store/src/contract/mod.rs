@@ -6,6 +6,7 @@ mod appends;
 mod batches;
 mod claims;
 mod commands;
+mod consumers;
 mod corrupt;
 mod database;
 mod fencing;
