@@ -11,6 +11,7 @@ create table consumer_subjects (
     id            uuid    primary key, -- made of the two below
     consumer_id   uuid    not null,
     subject_id    uuid    not null,
+    kind          text    not null, -- of what kind the subject is
     acked         bigint  not null, -- its events up to here are acknowledged
     latest        bigint  not null, -- its events up to here are to be handed out by this row
     token_id      uuid,             -- whoever has it, has the events; it changes hands when it expires

@@ -6,9 +6,8 @@ use std::{
 };
 
 use serde::Deserialize;
+use zhixing_delivery::cloud_event::{BEGINNING, CloudEvent};
 use zhixing_event_store::{Error, Pool};
-
-use crate::cloud_event::{BEGINNING, CloudEvent};
 
 /// What is to be exported.
 #[derive(Clone, Debug)]

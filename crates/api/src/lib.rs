@@ -10,7 +10,6 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub mod address;
 pub mod checkpoints;
 pub mod cli;
-pub mod cloud_event;
 pub mod config;
 pub mod connections;
 pub mod downloads;

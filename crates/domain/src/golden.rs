@@ -20,6 +20,7 @@ use crate::{
     access::{role_grant::*, service_key::*},
     aggregate::{decode, encode, schema_version},
     complaints::violation_report::*,
+    integration::event_subscription::*,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
@@ -116,6 +117,10 @@ golden! {
         Received, Accepted, NotAccepted, Transferred, Handled, Closed, IdentityRequested, IdentityApproved, IdentityOpened,
         IdentityErasureOrdered, IdentityErased
     } by violation_report_events in violation_reports_stay_readable;
+    EventSubscription: EventSubscriptionEvent {
+        Created, Changed, EndpointMoved, EndpointConfirmed, SigningSecretRotated, Paused, Suspended, Resumed, Rewound,
+        RetryRequested, Cancelled
+    } by event_subscription_events in event_subscriptions_stay_readable;
 }
 
 /// An event as the log has it.
@@ -264,7 +269,10 @@ fn words_stay_readable() {
         Comparator,
         DataImportStatus,
         DeclineGround,
+        DeliveryMethod,
         DutyTrigger,
+        EnvelopeForm,
+        EventSubscriptionStatus,
         ImportFormat,
         IndicatorStatus,
         InformerIdentity,
@@ -283,10 +291,12 @@ fn words_stay_readable() {
         RoleGrantStatus,
         ScoreSource,
         ServiceKeyStatus,
+        SignatureScheme,
         SupervisionStatus,
         SurveyKind,
         SurveyMethod,
         SurveyStatus,
+        SuspensionCause,
         TargetBasis,
         TaskKind,
         TaskStatus,

@@ -24,6 +24,7 @@ pub mod time;
 
 pub mod access;
 pub mod complaints;
+pub mod integration;
 pub mod organisation;
 pub mod performance;
 pub mod programme;

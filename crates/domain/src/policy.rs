@@ -170,6 +170,8 @@ pub enum Audience {
     Confidential,
     /// To those who keep access: administrators and auditors of the region.
     KeepersOfAccess,
+    /// To the systems of the unit that they are of, and to those who keep access.
+    ItsSystems,
 }
 
 /// To whom objects of this kind are open. A new kind needs a decision here.
@@ -187,6 +189,7 @@ pub const fn audience(kind: Kind) -> Audience {
         }
         Kind::ViolationReport => Audience::Confidential,
         Kind::RoleGrant | Kind::ServiceKey => Audience::KeepersOfAccess,
+        Kind::EventSubscription => Audience::ItsSystems,
     }
 }
 
@@ -219,9 +222,11 @@ pub struct Seen {
 pub fn sight(viewer: &Viewer, kind: Kind) -> Sight {
     let any = |roles: &[Role]| viewer.roles.iter().any(|role| roles.contains(role));
     let audience = audience(kind);
-    if audience == Audience::KeepersOfAccess {
+    if matches!(audience, Audience::KeepersOfAccess | Audience::ItsSystems) {
         let keeps = any(&[Role::Administrator, Role::Auditor]);
-        return Sight { region: keeps.then_some(viewer.region), ..Sight::default() };
+        let owns = audience == Audience::ItsSystems && any(&[Role::Integrator]);
+        let units = if owns { viewer.units.clone() } else { Vec::new() };
+        return Sight { region: keeps.then_some(viewer.region), units, published: false };
     }
     let oversees = any(&[Role::LeadingGroupOffice, Role::Inspector, Role::Auditor, Role::Scheduler])
         || audience != Audience::Confidential && any(&[Role::Integrator]);
@@ -302,6 +307,10 @@ mod tests {
         let system = viewer(Role::Integrator, "620000");
         assert!(sees(&system, Kind::Report, &report("620100", 1)));
         assert!(!sees(&system, Kind::ViolationReport, &report("620100", 1)), "it is confidential");
+        let own = Viewer { units: vec![unit(1)], ..system };
+        assert!(sees(&own, Kind::EventSubscription, &report("620100", 1)));
+        assert!(!sees(&own, Kind::EventSubscription, &report("620100", 2)), "another unit's");
+        assert!(!sees(&officer, Kind::EventSubscription, &report("620100", 1)), "they are no system");
         for role in [Role::Public, Role::Enterprise, Role::Administrator] {
             assert!(!sees(&viewer(role, "100000"), Kind::Report, &published), "{role}");
         }

@@ -18,6 +18,7 @@ use crate::{
     access::{role_grant::*, service_key::*},
     aggregate::{Holding, Stamp, decode, encode, schema_version},
     complaints::violation_report::*,
+    integration::event_subscription::*,
     lifecycle::{Parent, Requirement, To},
     organisation::unit::*,
     performance::{
@@ -78,6 +79,7 @@ tried! {
     RoleGrant by role_grant_commands in role_grants_keep_the_rules;
     ServiceKey by service_key_commands in service_keys_keep_the_rules;
     ViolationReport by violation_report_commands in violation_reports_keep_the_rules;
+    EventSubscription by event_subscription_commands in event_subscriptions_keep_the_rules;
 }
 
 /// Lives per kind and round.

@@ -49,6 +49,7 @@ aggregates! {
     14 RoleGrant = "ROLE_GRANT", "角色授权" in access::role_grant;
     15 ServiceKey = "SERVICE_KEY", "服务密钥" in access::service_key;
     16 ViolationReport = "VIOLATION_REPORT", "举报线索" in complaints::violation_report;
+    17 EventSubscription = "EVENT_SUBSCRIPTION", "事件订阅" in integration::event_subscription;
 }
 
 use crate::{

@@ -17,6 +17,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
+use zhixing_domain::Kind;
 
 use crate::{
     Error, EventStore, Recorded,
@@ -105,6 +106,10 @@ impl Batch {
     pub fn taken(&self) -> Settled {
         Settled { subject: self.subject, token: self.token, up_to: self.through, outcome: Outcome::Taken }
     }
+    /// None of it was tried: others may have it at once.
+    pub fn back(&self) -> Settled {
+        Settled { up_to: 0, ..self.taken() }
+    }
 }
 
 /// A change of where a consumer stands.
@@ -114,7 +119,9 @@ pub enum Change {
     Rewind(i64),
     /// The events of one subject behind this position are handed out again.
     Replay {
-        /// Whose.
+        /// Of what kind it is.
+        kind: Kind,
+        /// Which one.
         subject: Uuid,
         /// Behind which position.
         after: i64,
@@ -344,7 +351,7 @@ impl Consumer {
                     }
                     let place = *fresh.entry(event.stream_id).or_insert_with(|| {
                         let token = self.store.clock().new_id();
-                        let mut row = Behind::new(self.id, event.stream_id, at - 1, at);
+                        let mut row = Behind::new(self.id, (event.kind, event.stream_id), at - 1, at);
                         row.hand_out(token, until);
                         claim.rows.insert(event.stream_id, row);
                         claim.batches.push(Batch {
@@ -468,9 +475,10 @@ impl Consumer {
                         rewind.bind(*position).bind(self.id).execute(&mut *tx).await?;
                         Vec::new()
                     }
-                    Change::Replay { subject, after } => {
+                    Change::Replay { kind, subject, after } => {
                         let row = rows.into_iter().find(|row| row.subject_id == *subject);
-                        let mut row = row.unwrap_or_else(|| Behind::new(self.id, *subject, *after, position));
+                        let mut row =
+                            row.unwrap_or_else(|| Behind::new(self.id, (*kind, *subject), *after, position));
                         row.acked = row.acked.min(*after);
                         row.latest = row.latest.max(position);
                         (row.token_id, row.held_until) = (None, 0);

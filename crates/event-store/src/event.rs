@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Kind, RegionCode, aggregate};
+use zhixing_domain::{Aggregate, Kind, RegionCode, aggregate, integration::event_subscription::ChangeFilter};
 
 use crate::Error;
 
@@ -135,6 +135,19 @@ pub struct EventFilter {
     pub region: Option<RegionCode>,
     /// Only events that changed where their subject stands.
     pub only_status_changes: bool,
+}
+
+impl From<&ChangeFilter> for EventFilter {
+    fn from(filter: &ChangeFilter) -> Self {
+        Self {
+            kinds: filter.kinds.clone(),
+            types: filter.types.clone(),
+            subjects: filter.subjects.iter().map(|id| id.uuid).collect(),
+            units: filter.units.iter().map(|id| id.uuid()).collect(),
+            region: filter.region,
+            only_status_changes: filter.status_changes_only,
+        }
+    }
 }
 
 impl EventFilter {

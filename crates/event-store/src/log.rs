@@ -1,8 +1,9 @@
 //! Reading the log: from a position on, or the life of one object.
+use chrono::{DateTime, TimeDelta, Utc};
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::{Error, Pool, Recorded, event::COLUMNS, pool::on, stored};
+use crate::{Error, Pool, Recorded, event::COLUMNS, pool::on, stored, verify};
 
 impl Pool {
     /// Events behind `after`, in order, at most `limit`.
@@ -49,6 +50,26 @@ impl Pool {
             let query = sqlx::query(AssertSqlSafe(sql)).bind(stream).bind(after).bind(through);
             query.bind(i64::from(limit)).fetch_all(db).await?.iter().map(stored::read).collect()
         })
+    }
+
+    /// A position behind which lies everything that was recorded at `time` or later. Clocks of several processes may differ, so
+    /// it lies up to `slack` earlier than the last event before.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn position_before(&self, time: DateTime<Utc>, slack: TimeDelta) -> Result<i64, Error> {
+        const RECORDED: &str = "select recorded_at from events where position = $1";
+        let time = time.checked_sub_signed(slack).unwrap_or(DateTime::<Utc>::MIN_UTC);
+        let (mut before, mut behind) = (0, self.head().await? + 1);
+        while behind - before > 1 {
+            let middle = before + (behind - before) / 2;
+            let recorded: Option<DateTime<Utc>> = on!(self, |db, _dialect| {
+                sqlx::query_scalar(RECORDED).bind(middle).fetch_optional(db).await?
+            });
+            let recorded = recorded.ok_or(Error::Broken { position: middle, reason: verify::MISSING })?;
+            if recorded < time { before = middle } else { behind = middle }
+        }
+        Ok(before)
     }
 
     /// How many events a stream has.

@@ -222,6 +222,11 @@ async fn objects(house: &House, year: &Year) -> Vec<(String, String)> {
         "mutation($input: IssueServiceKeyInput!) { issueServiceKey(input: $input) { serviceKey { id } } }";
     let issued = house.ok(root, query, json!({ "input": key })).await;
     keep("ServiceKey", &text(&issued["issueServiceKey"]["serviceKey"]["id"]));
+    let subscription = json!({ "name": "信用平台", "unitId": world.lead, "regionCode": "440800",
+        "endpoint": { "url": "https://hub.example.cn/changes" } });
+    let query = "mutation($input: CreateSubscriptionInput!) { createSubscription(input: $input) { eventSubscription { id } } }";
+    let made = house.ok(root, query, json!({ "input": subscription })).await;
+    keep("EventSubscription", &text(&made["createSubscription"]["eventSubscription"]["id"]));
     let told = json!({ "subject": "销售假冒化肥", "category": "COUNTERFEIT", "regionCode": "440800", "details": "肥效全无",
         "informer": { "name": "王五" } });
     let query =

@@ -1,9 +1,10 @@
-//! Which room may look into which: domain ◄ event-store, vault ◄ api ◄ tests, nothing else.
+//! Which room may look into which: domain ◄ event-store ◄ delivery ◄ api, domain ◄ vault ◄ api ◄ tests, nothing else.
 use std::collections::BTreeSet;
 
 const DOMAIN: &str = include_str!("../../../crates/domain/Cargo.toml");
 const EVENT_STORE: &str = include_str!("../../../crates/event-store/Cargo.toml");
 const VAULT: &str = include_str!("../../../crates/vault/Cargo.toml");
+const DELIVERY: &str = include_str!("../../../crates/delivery/Cargo.toml");
 const API: &str = include_str!("../../../crates/api/Cargo.toml");
 const TESTS: &str = include_str!("../../Cargo.toml");
 
@@ -32,13 +33,15 @@ fn rooms_look_one_way_only() {
     assert_eq!(rooms(EVENT_STORE), BTreeSet::from(["domain"]));
     // The keys know no log and the log no keys.
     assert_eq!(rooms(VAULT), BTreeSet::from(["domain"]));
-    assert_eq!(rooms(API), BTreeSet::from(["domain", "event-store", "vault"]));
+    // What leaves the service knows nothing of how people come in.
+    assert_eq!(rooms(DELIVERY), BTreeSet::from(["domain", "event-store"]));
+    assert_eq!(rooms(API), BTreeSet::from(["domain", "event-store", "vault", "delivery"]));
     assert_eq!(rooms(TESTS), BTreeSet::from(["domain", "event-store", "vault", "api"]));
 }
 
 #[test]
 fn no_heading_escapes_the_reading() {
-    for manifest in [DOMAIN, EVENT_STORE, VAULT, API, TESTS] {
+    for manifest in [DOMAIN, EVENT_STORE, VAULT, DELIVERY, API, TESTS] {
         for line in manifest.lines().filter(|line| line.starts_with('[') && line.contains("dependencies")) {
             let known = ["[dependencies]", "[dev-dependencies]", "[build-dependencies]"];
             assert!(known.contains(&line.trim()), "{line} is not looked at by these tests");

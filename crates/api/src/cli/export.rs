@@ -1,13 +1,11 @@
 //! `zhixing export`.
 use std::{io, path::PathBuf};
 
+use zhixing_delivery::cloud_event::SOURCE;
 use zhixing_event_store::Pool;
 
 use super::{Failure, screen};
-use crate::{
-    cloud_event::SOURCE,
-    export::{Export, ExportError},
-};
+use crate::export::{Export, ExportError};
 
 /// What to export, and where to.
 #[derive(Debug, clap::Args)]

@@ -8,8 +8,9 @@ use chrono::{DateTime, Utc};
 use futures_util::{Stream, StreamExt};
 use uuid::Uuid;
 use zhixing_domain::{
-    Id, Kind, RegionCode,
+    Id, Kind, RegionCode, Rejection,
     id::GlobalId,
+    integration::event_subscription::ChangeFilter,
     organisation::unit,
     policy::{self, Seen},
 };
@@ -218,26 +219,30 @@ pub struct ChangeWhere {
     pub status_changes_only: bool,
 }
 
-const MOST_NAMED: usize = 100;
-
-impl ChangeWhere {
-    fn filter(self) -> Result<EventFilter> {
-        fn bounded<T>(field: &str, list: Option<Vec<T>>) -> Result<Vec<T>> {
-            let list = list.unwrap_or_default();
-            if list.len() > MOST_NAMED {
-                return Err(error::invalid(&format!("where.{field}"), "has more than 100 entries"));
-            }
-            Ok(list)
+impl From<ChangeWhere> for ChangeFilter {
+    fn from(wanted: ChangeWhere) -> Self {
+        let ChangeWhere { kinds, types, subjects, units, region, status_changes_only } = wanted;
+        Self {
+            kinds: kinds.unwrap_or_default(),
+            types: types.unwrap_or_default(),
+            subjects: subjects.unwrap_or_default(),
+            units: units.unwrap_or_default(),
+            region,
+            status_changes_only,
         }
-        Ok(EventFilter {
-            kinds: bounded("kinds", self.kinds)?,
-            types: bounded("types", self.types)?,
-            subjects: bounded("subjects", self.subjects)?.into_iter().map(|id| id.uuid).collect(),
-            units: bounded("units", self.units)?.into_iter().map(Id::uuid).collect(),
-            region: self.region,
-            only_status_changes: self.status_changes_only,
-        })
     }
+}
+
+/// The filter as the log applies it.
+///
+/// # Errors
+/// When a list of it is too long or a type cannot be.
+fn filter_of(wanted: Option<ChangeWhere>) -> Result<EventFilter> {
+    let filter = ChangeFilter::from(wanted.unwrap_or_default()).checked("where");
+    filter.map(|filter| EventFilter::from(&filter)).map_err(|rejection| match rejection {
+        Rejection::Invalid { field, reason } => error::invalid(&field, &reason),
+        other => error::internal(&other.to_string()),
+    })
 }
 
 /// Whether the viewer may see what an event is about. Its region answers for most; the rest is looked up.
@@ -270,7 +275,7 @@ impl Subscriptions {
         if !viewer.is_official() {
             return Err(error::not_permitted("changes are for officials and integrators: sign in"));
         }
-        let filter = r#where.unwrap_or_default().filter()?;
+        let filter = filter_of(r#where)?;
         let mut head = ctx.store().head();
         let after = after.map_or(head, |position| position.0);
         if after > head {

@@ -61,7 +61,7 @@ kinds! {
     unit::Unit, plan::Plan, task::Task, indicator::Indicator, data_import::DataImport, reporting_duty::ReportingDuty,
     report::Report, supervision_item::SupervisionItem, local_plan::LocalPlan, assessment_scheme::AssessmentScheme,
     assessment::Assessment, survey::Survey, leading_group::LeadingGroup, role_grant::RoleGrant, service_key::ServiceKey,
-    violation_report::ViolationReport
+    violation_report::ViolationReport, event_subscription::EventSubscription
 }
 
 /// The executable schema.

@@ -10,6 +10,7 @@ use super::{
     context::{Ask, Session},
     data_import::DataImport,
     error,
+    event_subscription::EventSubscription,
     found::Found,
     indicator::Indicator,
     leading_group::LeadingGroup,
@@ -64,6 +65,8 @@ pub enum Node {
     ServiceKey(ServiceKey),
     /// A report of a violation.
     ViolationReport(ViolationReport),
+    /// An event subscription.
+    EventSubscription(EventSubscription),
     /// A region.
     Region(Region),
 }
@@ -99,6 +102,9 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
         Kind::ViolationReport => {
             ctx.load::<ViolationReport>(Id::new(id.uuid)).await?.map(own).map(Node::ViolationReport)
         }
+        Kind::EventSubscription => {
+            ctx.load::<EventSubscription>(Id::new(id.uuid)).await?.map(own).map(Node::EventSubscription)
+        }
         Kind::LocalPlan => ctx.load::<LocalPlan>(Id::new(id.uuid)).await?.map(own).map(Node::LocalPlan),
     })
 }
@@ -128,6 +134,7 @@ pub async fn is_open_to(session: &Session, id: GlobalId) -> Result<bool> {
         Kind::RoleGrant => found::<RoleGrant>(session, id.uuid).await,
         Kind::ServiceKey => found::<ServiceKey>(session, id.uuid).await,
         Kind::LocalPlan => found::<LocalPlan>(session, id.uuid).await,
+        Kind::EventSubscription => found::<EventSubscription>(session, id.uuid).await,
         Kind::ViolationReport => found::<ViolationReport>(session, id.uuid).await,
     }
 }

@@ -120,7 +120,7 @@ impl Visible for Entry {
             Some(Condition::all().add(Expr::col("subject_id").in_subquery(links)))
         };
         // Grants and keys have their own readers.
-        let kept = Expr::col("kind").is_not_in([Kind::RoleGrant, Kind::ServiceKey]);
+        let kept = Expr::col("kind").is_not_in([Kind::RoleGrant, Kind::ServiceKey, Kind::EventSubscription]);
         Condition::all().add(of_both(viewer, "kind", links)).add(kept)
     }
 }

@@ -2,10 +2,11 @@
 use uuid::Uuid;
 
 use crate::{
-    Date, Id, Role, Sealed,
+    Date, Id, Kind, Role, Sealed,
     access::{role_grant::*, service_key::*},
     complaints::violation_report::*,
     id::GlobalId,
+    integration::event_subscription::*,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
@@ -811,5 +812,66 @@ pub(super) fn violation_report_events() -> Vec<ViolationReportEvent> {
         },
         ViolationReportEvent::IdentityErasureOrdered { key_id, reason: "举报人要求".into() },
         ViolationReportEvent::IdentityErased { key_id },
+    ]
+}
+
+pub(super) fn event_subscription_events() -> Vec<EventSubscriptionEvent> {
+    let filter = ChangeFilter {
+        kinds: vec![Kind::Task, Kind::Plan],
+        types: vec!["TaskAccepted".into()],
+        subjects: vec![GlobalId { kind: Kind::Task, uuid: Uuid::from_u128(3) }],
+        units: vec![id(1)],
+        region: "620000".parse().ok(),
+        status_changes_only: true,
+    };
+    let url = || "https://hub.example.cn/changes".to_owned();
+    let key = |scheme, public_key: Option<&str>| SigningKey {
+        scheme,
+        secret: Sealed::new(Uuid::from_u128(5), "c2VjcmV0").unwrap(),
+        public_key: public_key.map(Into::into),
+    };
+    let created = |filter, envelope, method, endpoint| EventSubscriptionEvent::Created {
+        name: "信用平台".into(),
+        unit_id: id(1),
+        region_code: "620000".parse().unwrap(),
+        filter,
+        after: 120,
+        envelope,
+        method,
+        endpoint,
+    };
+    let ed25519 = || key(SignatureScheme::Ed25519, Some("whpk_MCowBQYDK2VwAyEA"));
+    let endpoint = Endpoint { url: url(), key: ed25519() };
+    let subject_id = Some(GlobalId { kind: Kind::Task, uuid: Uuid::from_u128(3) });
+    vec![
+        created(filter.clone(), EnvelopeForm::Full, DeliveryMethod::Webhook, Some(endpoint)),
+        created(ChangeFilter::default(), EnvelopeForm::Thin, DeliveryMethod::Pull, None),
+        EventSubscriptionEvent::Changed {
+            name: Some("省信用平台".into()),
+            filter: Some(filter),
+            envelope: Some(EnvelopeForm::Thin),
+        },
+        EventSubscriptionEvent::Changed { name: None, filter: None, envelope: Some(EnvelopeForm::Full) },
+        EventSubscriptionEvent::EndpointMoved { url: url() },
+        EventSubscriptionEvent::EndpointConfirmed { url: url() },
+        EventSubscriptionEvent::SigningSecretRotated {
+            key: ed25519(),
+            former_until: "2018-12-31T16:00:00Z".parse().unwrap(),
+        },
+        EventSubscriptionEvent::SigningSecretRotated {
+            key: key(SignatureScheme::HmacSha256, None),
+            former_until: "2018-12-31T16:00:00Z".parse().unwrap(),
+        },
+        EventSubscriptionEvent::Paused { reason: "系统维护".into() },
+        EventSubscriptionEvent::Suspended {
+            cause: SuspensionCause::EndpointGone,
+            reason: "it answered 410".into(),
+        },
+        EventSubscriptionEvent::Resumed { method: DeliveryMethod::Webhook },
+        EventSubscriptionEvent::Rewound { after: 100, subject_id, reason: "数据恢复".into() },
+        EventSubscriptionEvent::Rewound { after: 0, subject_id: None, reason: "数据恢复".into() },
+        EventSubscriptionEvent::RetryRequested { subject_id },
+        EventSubscriptionEvent::RetryRequested { subject_id: None },
+        EventSubscriptionEvent::Cancelled { reason: "系统下线".into() },
     ]
 }

@@ -10,6 +10,7 @@ use crate::{
     access::{role_grant::*, service_key::*},
     complaints::violation_report::*,
     id::GlobalId,
+    integration::event_subscription::*,
     organisation::unit::*,
     performance::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
@@ -803,6 +804,60 @@ pub(super) fn service_key_commands() -> BoxedStrategy<ServiceKeyCommand> {
     prop_oneof![
         6 => issue,
         1 => (ids(), texts()).prop_map(|(id, reason)| RevokeServiceKey { id, reason }.into()),
+    ]
+    .boxed()
+}
+
+pub(super) fn event_subscription_commands() -> BoxedStrategy<EventSubscriptionCommand> {
+    fn filters() -> impl Strategy<Value = ChangeFilter> {
+        let types = select(vec!["TaskAccepted", "Task", "accepted", ""]).prop_map(String::from);
+        let lists = (vec(select(Kind::ALL), 0..3), vec(types, 0..2), vec(ids::<Unit>(), 0..2));
+        (lists, maybe(regions()), any::<bool>()).prop_map(
+            |((kinds, types, units), region, status_changes_only)| {
+                let subjects = units.iter().map(|unit| GlobalId::from(*unit)).collect();
+                ChangeFilter { kinds, types, subjects, units, region, status_changes_only }
+            },
+        )
+    }
+    fn urls() -> impl Strategy<Value = String> {
+        let urls = vec!["https://hub.example.cn/in", "https://hub.example.cn/in", "http://a@b/", "nowhere"];
+        select(urls).prop_map(String::from)
+    }
+    fn keys() -> impl Strategy<Value = SigningKey> {
+        let secret = || Sealed::new(uuid::Uuid::from_u128(5), "c2VjcmV0").unwrap();
+        select(SignatureScheme::ALL).prop_map(move |scheme| SigningKey {
+            scheme,
+            secret: secret(),
+            public_key: None,
+        })
+    }
+    let endpoint = (urls(), keys()).prop_map(|(url, key)| NewEndpoint { url, key });
+    let form = select(EnvelopeForm::ALL);
+    let create = (texts(), ids(), regions(), filters(), maybe(-1_i64..9), form.clone(), maybe(endpoint));
+    let create = create.prop_map(|(name, unit_id, region_code, filter, after, envelope, endpoint)| {
+        CreateSubscription { name, unit_id, region_code, filter, after, head: 7, envelope, endpoint }.into()
+    });
+    let subject = || maybe(ids::<Unit>().prop_map(GlobalId::from));
+    prop_oneof![
+        8 => create,
+        1 => (ids(), maybe(texts()), maybe(filters()), maybe(form)).prop_map(|(id, name, filter, envelope)| {
+            ChangeSubscription { id, name, filter, envelope }.into()
+        }),
+        1 => (ids(), urls()).prop_map(|(id, url)| MoveEndpoint { id, url }.into()),
+        1 => (ids(), -1_i32..200, keys()).prop_map(|(id, overlap_hours, key)| {
+            RotateSigningSecret { id, overlap_hours, key }.into()
+        }),
+        2 => (ids(), urls()).prop_map(|(id, url)| ConfirmEndpoint { id, url }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| PauseSubscription { id, reason }.into()),
+        2 => (ids(), select(SuspensionCause::ALL), texts()).prop_map(|(id, cause, reason)| {
+            SuspendSubscription { id, cause, reason }.into()
+        }),
+        1 => ids().prop_map(|id| ResumeSubscription { id }.into()),
+        1 => (ids(), -1_i64..9, subject(), texts()).prop_map(|(id, after, subject_id, reason)| {
+            RewindSubscription { id, after, subject_id, reason }.into()
+        }),
+        1 => (ids(), subject()).prop_map(|(id, subject_id)| RetryDeliveries { id, subject_id }.into()),
+        1 => (ids(), texts()).prop_map(|(id, reason)| CancelSubscription { id, reason }.into()),
     ]
     .boxed()
 }

@@ -2,6 +2,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use uuid::Uuid;
+use zhixing_domain::Kind;
 
 use super::{Outcome, Settled};
 
@@ -10,6 +11,7 @@ pub(super) const COLUMNS: &[&str] = &[
     "id",
     "consumer_id",
     "subject_id",
+    "kind",
     "acked",
     "latest",
     "token_id",
@@ -30,6 +32,8 @@ pub struct Behind {
     consumer_id: Uuid,
     /// Which one.
     pub subject_id: Uuid,
+    /// Of what kind it is.
+    pub kind: Kind,
     /// Its events up to here are acknowledged.
     pub acked: i64,
     /// Its events up to here are to be handed out.
@@ -47,11 +51,12 @@ pub struct Behind {
 }
 
 impl Behind {
-    pub(super) fn new(consumer: Uuid, subject: Uuid, acked: i64, latest: i64) -> Self {
+    pub(super) fn new(consumer: Uuid, (kind, subject): (Kind, Uuid), acked: i64, latest: i64) -> Self {
         Self {
             id: key(consumer, subject),
             consumer_id: consumer,
             subject_id: subject,
+            kind,
             acked,
             latest,
             token_id: None,

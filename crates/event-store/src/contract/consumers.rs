@@ -10,6 +10,7 @@ use std::{
 
 use futures_util::future::join_all;
 use uuid::Uuid;
+use zhixing_domain::Kind;
 
 use super::{
     contract,
@@ -216,7 +217,7 @@ async fn one_goes_back_and_another_is_played_again(db: &Database) {
     write(&store, other, 0, 2).await;
     let held = claim(&consumer).await;
     consumer.settle(&held.iter().map(Batch::taken).collect::<Vec<_>>()).await.unwrap();
-    consumer.apply(1, 2, &[Change::Replay { subject: one, after: 1 }]).await.unwrap();
+    consumer.apply(1, 2, &[Change::Replay { kind: Kind::Unit, subject: one, after: 1 }]).await.unwrap();
     let held = claim(&consumer).await;
     assert_eq!(told(&held), [(one, 2, 2)]);
     consumer.apply(2, 3, &[Change::Rewind(1)]).await.unwrap();

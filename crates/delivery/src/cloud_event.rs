@@ -6,7 +6,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use zhixing_domain::id::GlobalId;
+use zhixing_domain::{Kind, id::GlobalId};
 use zhixing_event_store::{Error, Recorded};
 
 /// What every envelope begins with, byte for byte.
@@ -30,9 +30,11 @@ pub struct CloudEvent<'e> {
     pub subject: String,
     /// When it was recorded.
     pub time: String,
-    datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    datacontenttype: Option<&'static str>,
     /// Name of the form of the data; it stands for a form, not for a place in the net.
-    pub dataschema: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dataschema: Option<String>,
     /// Its position in the log.
     pub sequence: String,
     /// Events of one subject stay in order.
@@ -53,10 +55,14 @@ pub struct CloudEvent<'e> {
     /// Where its subject lies (GB/T 2260).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub regioncode: Option<&'e str>,
+    /// The unit that acted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unitid: Option<String>,
     /// When it happened in the world.
     pub happenedat: String,
-    /// What happened, byte for byte as it was recorded.
-    pub data: &'e RawValue,
+    /// What happened, byte for byte as it was recorded; not there when the envelope is thin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<&'e RawValue>,
 }
 
 impl<'e> CloudEvent<'e> {
@@ -80,8 +86,8 @@ impl<'e> CloudEvent<'e> {
             partitionkey: subject.clone(),
             subject,
             time: instant(event.recorded_at),
-            datacontenttype: "application/json",
-            dataschema: format!("urn:zhixing:event:{}:v{}", event.r#type, event.schema_version),
+            datacontenttype: Some("application/json"),
+            dataschema: Some(format!("urn:zhixing:event:{}:v{}", event.r#type, event.schema_version)),
             sequence: sequence(event.position),
             correlationid: event.correlation_id.to_string(),
             causationid: event.causation_id.map(|id| id.to_string()),
@@ -89,9 +95,16 @@ impl<'e> CloudEvent<'e> {
             statusfrom: event.status_from.as_deref(),
             statusto: event.status_to.as_deref(),
             regioncode: event.region_code.as_ref().map(zhixing_domain::RegionCode::as_str),
+            unitid: event.actor_unit.map(|uuid| GlobalId { kind: Kind::Unit, uuid }.to_string()),
             happenedat: instant(event.happened_at),
-            data,
+            data: Some(data),
         })
+    }
+
+    /// The same without what happened in detail: whoever gets it asks for the rest.
+    #[must_use]
+    pub fn thin(self) -> Self {
+        Self { datacontenttype: None, dataschema: None, data: None, ..self }
     }
 }
 
@@ -104,7 +117,6 @@ pub fn sequence(position: i64) -> String {
 mod tests {
     use super::*;
     use uuid::Uuid;
-    use zhixing_domain::Kind;
 
     fn event() -> Recorded {
         Recorded {
@@ -155,9 +167,10 @@ mod tests {
         let mut event = event();
         event.causation_id = Some(Uuid::from_u128(9));
         event.region_code = Some("440800".parse().unwrap());
+        event.actor_unit = Some(Uuid::from_u128(5));
         let json = serde_json::to_value(CloudEvent::of(&event, SOURCE).unwrap()).unwrap();
         let names: Vec<&String> = json.as_object().unwrap().keys().collect();
-        assert_eq!(names.len(), 18);
+        assert_eq!(names.len(), 19);
         for name in names {
             assert!(name.len() <= 20 && name.bytes().all(|byte| byte.is_ascii_lowercase()), "{name}");
         }
