@@ -14,10 +14,12 @@ mod limit;
 mod load;
 mod peer;
 mod pgbench;
+mod policy;
 mod reads;
 mod replay;
 mod report;
 mod sample;
+mod scopes;
 mod sealed;
 mod server;
 mod settings;
@@ -56,6 +58,9 @@ async fn measure(settings: &Settings) -> Result<(), Fault> {
     let begun = Instant::now();
     let mut report = Report::default();
     report.machine = machine(&settings.data)?;
+    if settings.wants(What::Policy) {
+        policy::measure(settings, &mut report).await?;
+    }
     if settings.database != Database::Sqlite {
         let server = Server::take(settings.url.as_deref(), &settings.data)?;
         report.machine.push(server.describe().await?);
@@ -74,6 +79,9 @@ async fn measure(settings: &Settings) -> Result<(), Fault> {
         if settings.wants(What::Reads) {
             reads::on_postgres(&server, settings, &mut report).await?;
         }
+        if settings.wants(What::Scopes) {
+            scopes::on_postgres(&server, settings, &mut report).await?;
+        }
         if settings.wants(What::Check) {
             check::on_postgres(&server, settings, &mut report).await?;
         }
@@ -91,6 +99,9 @@ async fn measure(settings: &Settings) -> Result<(), Fault> {
         }
         if settings.wants(What::Replay) {
             replay::on_sqlite(files.path(), settings, &mut report).await?;
+        }
+        if settings.wants(What::Scopes) {
+            scopes::on_sqlite(files.path(), settings, &mut report).await?;
         }
     }
     report.finish();

@@ -38,6 +38,10 @@ pub struct Settings {
     /// Which databases
     #[arg(long, global = true, value_enum, default_value_t = Database::Both)]
     pub database: Database,
+    /// How many tasks there are when the scopes of readers are compared
+    #[arg(long, global = true, value_name = "NUMBER", default_value_t = 1_000_000,
+        value_parser = clap::value_parser!(u32).range(10_000..=100_000_000))]
+    pub tasks: u32,
     /// Leave out the peer, which is built from a workspace of its own
     #[arg(long, global = true)]
     pub no_peer: bool,
@@ -67,6 +71,10 @@ pub enum What {
     Replay,
     /// A page and a single object through GraphQL, by hand, and as SQL (PostgreSQL only)
     Reads,
+    /// One check of who may take a step
+    Policy,
+    /// The same page of tasks for those who see everything and for those who see a part
+    Scopes,
     /// Whether followers miss events while 64 writers append (PostgreSQL only)
     Check,
 }

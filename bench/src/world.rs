@@ -2,7 +2,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use zhixing_api::graphql::{indicator::Indicator, plan::Plan, task::Task, unit::Unit};
 use zhixing_domain::{
-    Date, Id, Role, Viewer,
+    Date, Id, RegionCode, Role, Viewer,
     organisation::unit::{RegisterUnit, Unit as UnitOf, UnitKind},
     performance::{
         attainment::{Comparator, Measure, Target},
@@ -126,7 +126,8 @@ pub fn officer(unit: Id<UnitOf>) -> Viewer {
     }
 }
 
-fn unit(number: usize) -> RegisterUnit {
+/// The `n`-th unit.
+pub fn unit(number: usize) -> RegisterUnit {
     RegisterUnit {
         name: format!("省第{number}厅"),
         kind: UnitKind::Department,
@@ -137,16 +138,33 @@ fn unit(number: usize) -> RegisterUnit {
     }
 }
 
-fn region() -> zhixing_domain::RegionCode {
-    REGION.parse().unwrap_or(zhixing_domain::RegionCode::COUNTRY)
+fn region() -> RegionCode {
+    REGION.parse().unwrap_or(RegionCode::COUNTRY)
 }
 
 /// The `n`-th day from the first of 2026.
-fn day(n: usize) -> Option<Date> {
+pub fn day(n: usize) -> Option<Date> {
     chrono::NaiveDate::from_ymd_opt(2026, 1, 1)?.checked_add_days(chrono::Days::new(n as u64)).map(Date::from)
 }
 
 async fn plan(store: &EventStore, office: &Viewer, number: usize) -> Result<Id<PlanOf>, Fault> {
+    let id = draft(store, office, number, region()).await?;
+    issue(store, office, id).await?;
+    let force = BringPlanIntoForce { id, effective_from: day(0), effective_from_is_assumed: false };
+    order::<Plan>(store, office, force).await?;
+    Ok(id)
+}
+
+/// Drafts the `n`-th plan.
+///
+/// # Errors
+/// When it is refused.
+pub async fn draft(
+    store: &EventStore,
+    office: &Viewer,
+    number: usize,
+    region_code: RegionCode,
+) -> Result<Id<PlanOf>, Fault> {
     let content = PlanContent {
         document_number: None,
         title: format!("质量强省第{number}号行动方案"),
@@ -161,12 +179,30 @@ async fn plan(store: &EventStore, office: &Viewer, number: usize) -> Result<Id<P
         basis: Vec::new(),
         guidance: None,
     };
-    let draft = DraftPlan { code: format!("BENCH-{number}"), region_code: region(), content };
-    let id = order::<Plan>(store, office, draft).await?.life.id.0;
-    order::<Plan>(store, office, IssuePlan { id, issued_on: day(0) }).await?;
-    let force = BringPlanIntoForce { id, effective_from: day(0), effective_from_is_assumed: false };
-    order::<Plan>(store, office, force).await?;
-    Ok(id)
+    let draft = DraftPlan { code: format!("BENCH-{number}"), region_code, content };
+    Ok(order::<Plan>(store, office, draft).await?.life.id.0)
+}
+
+/// Issues a plan.
+///
+/// # Errors
+/// When it is refused.
+pub async fn issue(store: &EventStore, office: &Viewer, id: Id<PlanOf>) -> Result<(), Fault> {
+    order::<Plan>(store, office, IssuePlan { id, issued_on: day(0) }).await.map(drop)
+}
+
+/// What the `n`-th task says.
+pub fn content(number: usize) -> TaskContent {
+    TaskContent {
+        label: None,
+        kind: TaskKind::Task,
+        title: format!("第{number}项：加强重点产品质量监督抽查"),
+        summary: "对群众反映强烈、风险较高的产品加大抽查力度，公布结果，依法处理不合格产品及其生产者。"
+            .into(),
+        // Every tenth is not dated; the others come in no order.
+        due_on: if number.is_multiple_of(10) { None } else { day(number * 7 % 700) },
+        note: None,
+    }
 }
 
 /// Registers a task, assigns it and lets its lead unit accept it.
@@ -177,21 +213,11 @@ async fn task(
     unit: Id<UnitOf>,
     number: usize,
 ) -> Result<Id<TaskOf>, Fault> {
-    let content = TaskContent {
-        label: None,
-        kind: TaskKind::Task,
-        title: format!("第{number}项：加强重点产品质量监督抽查"),
-        summary: "对群众反映强烈、风险较高的产品加大抽查力度，公布结果，依法处理不合格产品及其生产者。"
-            .into(),
-        // Every tenth is not dated; the others come in no order.
-        due_on: if number.is_multiple_of(10) { None } else { day(number * 7 % 700) },
-        note: None,
-    };
     let register = RegisterTask {
         plan_id,
         parent_id: None,
         number: number.to_string(),
-        content,
+        content: content(number),
         assignment: Assignment::Explicit,
     };
     let id = order::<Task>(store, office, register).await?.life.id.0;

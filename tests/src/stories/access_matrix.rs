@@ -172,7 +172,7 @@ impl People {
 }
 
 /// Objects of every kind in Zhanjiang, published and not; the import lies in Hunan.
-async fn objects(house: &House, year: &Year) -> Vec<(String, String)> {
+pub(super) async fn objects(house: &House, year: &Year) -> Vec<(String, String)> {
     let world = &year.world;
     let mut objects: Vec<(String, String)> = Vec::new();
     let hidden_plan = draft(house, "ZJ-SECRET").await;

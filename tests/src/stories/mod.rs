@@ -23,6 +23,7 @@ mod rooms;
 mod rows;
 mod scheduler;
 mod schema;
+mod sight;
 mod subscriptions;
 mod supervision;
 mod surface;

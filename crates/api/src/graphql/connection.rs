@@ -186,7 +186,7 @@ pub struct Page<R> {
     pub by: By,
     /// Where they lie.
     pub info: PageInfo,
-    /// Which rows were asked for, to count them all.
+    /// Which rows there are, to count them all.
     pub filter: Condition,
 }
 
@@ -214,9 +214,10 @@ async fn read<R: Row + Visible>(
         cursor.as_deref().map(|text| by.place(field, text)).transpose()
     };
     let (after, before) = (place("after", &paging.after)?, place("before", &paging.before)?);
-    let filter = filter.add(R::visible_to(ctx.viewer()));
     let (has_after, has_before) = (after.is_some(), before.is_some());
-    let listing = Listing { filter: filter.clone(), sort: by.sort, after, before, from_end, limit };
+    let shown = filter.clone().add(R::visible_to(ctx.viewer()));
+    let filter = filter.add(R::counted_for(ctx.viewer()));
+    let listing = Listing { filter: shown, sort: by.sort, after, before, from_end, limit };
     let mut reader = ctx.store().pool().reader().await.map_err(error::fault)?;
     let Slice { rows, more } = reader.page::<R>(listing).await.map_err(error::fault)?;
     gather(ctx, &mut reader, &rows).await.map_err(error::fault)?;

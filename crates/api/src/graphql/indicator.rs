@@ -28,12 +28,12 @@ use super::{
     context::Ask,
     counted::Counted,
     indicator_series::{self, IndicatorSeries},
-    plan::{Plan, of_visible_plans},
+    plan::{Plan, in_visible_plan, of_visible_plans},
     region::Region,
     survey::{self, SurveyConnection, SurveyOrder, SurveyWhere},
     task::{LEAD, SUPPORT, Task},
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, named, view, visible},
+    view::{Fold, Life, Visible, Wanted, named, names, view, visible},
 };
 
 view! {
@@ -179,6 +179,9 @@ impl Visible for Indicator {
     }
 
     fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::Indicator, in_visible_plan(viewer), names(viewer, "task_id", &[LEAD, SUPPORT]))
+    }
+    fn seen_of_all_by(viewer: &Viewer) -> Condition {
         visible(viewer, Kind::Indicator, of_visible_plans(viewer), named(viewer, "task_id", &[LEAD, SUPPORT]))
     }
 }

@@ -32,7 +32,7 @@ use super::{
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     task_tree::TaskTree,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view, visible},
+    view::{Fold, Life, Visible, Wanted, one_of, view, visible},
 };
 
 view! {
@@ -168,6 +168,20 @@ impl Visible for Plan {
         let issued = Condition::all().add(Expr::col("status").ne(PlanStatus::Draft));
         visible(viewer, Kind::Plan, issued, None)
     }
+}
+
+/// Rows whose plan the viewer may see, looked up for each row by itself: a page does not wait for a list of all plans.
+pub fn in_visible_plan(viewer: &Viewer) -> Condition {
+    if policy::sight(viewer, Kind::Plan).is_whole() {
+        return Condition::all();
+    }
+    let plan = Query::select()
+        .expr(Expr::val(1))
+        .from("plans")
+        .and_where(Expr::col(("plans", "id")).eq(Expr::col("plan_id")))
+        .cond_where(Plan::visible_to(viewer))
+        .to_owned();
+    Condition::all().add(one_of(plan))
 }
 
 /// Rows that belong to a plan that the viewer may see.

@@ -15,7 +15,8 @@ use super::{
     error,
     event::Position,
     node::{self, Node},
-    view::{Visible, of_both},
+    task::{LEAD, SUPPORT},
+    view::{Visible, named, of_both},
 };
 use crate::projections::timeline::{self, Entry};
 
@@ -115,9 +116,23 @@ impl Visible for Entry {
             let links = Query::select()
                 .column("source_id")
                 .from("links")
-                .and_where(Expr::col("target_id").is_in(units))
+                .and_where(Expr::col("target_id").is_in(units.clone()))
                 .to_owned();
-            Some(Condition::all().add(Expr::col("subject_id").in_subquery(links)))
+            // Surveys and indicators have no links of their own: the one says its unit, the other its task.
+            let surveys = Query::select()
+                .column("id")
+                .from("surveys")
+                .and_where(Expr::col("unit_id").is_in(units))
+                .to_owned();
+            let own = Condition::any()
+                .add(Expr::col("subject_id").in_subquery(links))
+                .add(Expr::col("subject_id").in_subquery(surveys));
+            let indicators = named(viewer, "task_id", &[LEAD, SUPPORT]).map(|of_tasks| {
+                let of_tasks =
+                    Query::select().column("id").from("indicators").cond_where(of_tasks).to_owned();
+                Expr::col("subject_id").in_subquery(of_tasks)
+            });
+            Some(Condition::all().add(own.add_option(indicators)))
         };
         // Grants and keys have their own readers.
         let kept = Expr::col("kind").is_not_in([Kind::RoleGrant, Kind::ServiceKey, Kind::EventSubscription]);

@@ -28,13 +28,13 @@ use super::{
     connection::{By, DateRange, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     indicator::{self, IndicatorConnection, IndicatorOrder, IndicatorWhere},
-    plan::{Plan, of_visible_plans},
+    plan::{Plan, in_visible_plan, of_visible_plans},
     region::Region,
     supervision_item::{self, SupervisionItemConnection, SupervisionItemOrder, SupervisionItemWhere},
     task_tree::{self, TaskAssignment},
     time::Deadline,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, named, view, visible},
+    view::{Fold, Life, Visible, Wanted, named, names, view, visible},
 };
 
 view! {
@@ -336,6 +336,9 @@ impl Visible for Task {
     }
 
     fn seen_by(viewer: &Viewer) -> Condition {
+        visible(viewer, Kind::Task, in_visible_plan(viewer), names(viewer, "id", &[LEAD, SUPPORT]))
+    }
+    fn seen_of_all_by(viewer: &Viewer) -> Condition {
         visible(viewer, Kind::Task, of_visible_plans(viewer), named(viewer, "id", &[LEAD, SUPPORT]))
     }
 }

@@ -2,7 +2,7 @@
 use async_graphql::{Context, Object, OutputType, TypeName};
 use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
-use sea_query::{Condition, Expr, ExprTrait, Query};
+use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use uuid::Uuid;
@@ -34,9 +34,21 @@ pub trait Visible: Row {
     /// The condition, to which more can be added that must hold as well. (To add to a condition of alternatives adds an
     /// alternative.)
     fn visible_to(viewer: &Viewer) -> Condition {
-        let seen = Self::seen_by(viewer);
-        if seen.is_empty() { seen } else { Condition::all().add(seen) }
+        together(Self::seen_by(viewer))
     }
+    /// The same rows for a question that looks at all of them: a count. A view whose condition is made for a page, which
+    /// looks at few, says another one here.
+    fn seen_of_all_by(viewer: &Viewer) -> Condition {
+        Self::seen_by(viewer)
+    }
+    /// [`Self::visible_to`] for a count.
+    fn counted_for(viewer: &Viewer) -> Condition {
+        together(Self::seen_of_all_by(viewer))
+    }
+}
+
+fn together(seen: Condition) -> Condition {
+    if seen.is_empty() { seen } else { Condition::all().add(seen) }
 }
 
 /// Rows without a place that only those see who work for the government.
@@ -94,6 +106,25 @@ pub fn named(viewer: &Viewer, column: &'static str, relations: &[&'static str]) 
         .to_owned();
     let names = || Condition::all().add(Expr::col(column).in_subquery(links));
     (!viewer.units.is_empty()).then(names)
+}
+
+/// The same, looked up for each row by itself. Where most rows of a page are seen for another reason, a unit that is named
+/// by very many costs such a page nothing; where this is the only reason, [`named`] leads to the rows.
+pub fn names(viewer: &Viewer, column: &'static str, relations: &[&'static str]) -> Option<Condition> {
+    let links = Query::select()
+        .expr(Expr::val(1))
+        .from("links")
+        .and_where(Expr::col(("links", "source_id")).eq(Expr::col(column)))
+        .and_where(Expr::col("target_id").is_in(viewer.units.iter().map(|unit| unit.uuid())))
+        .and_where(Expr::col("relation").is_in(relations.iter().copied()))
+        .to_owned();
+    (!viewer.units.is_empty()).then(|| Condition::all().add(one_of(links)))
+}
+
+/// Whether there is such a row. With an offset PostgreSQL takes the question as it is put, and does not gather all rows
+/// that could answer it before it looks at the first.
+pub fn one_of(mut rows: SelectStatement) -> Expr {
+    Expr::exists(rows.limit(1).offset(0).to_owned())
 }
 
 /// Keys of rows that a page leads to.
