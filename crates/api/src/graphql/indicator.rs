@@ -178,8 +178,16 @@ impl Visible for Indicator {
         }
     }
 
+    fn own(viewer: &Viewer) -> Option<Condition> {
+        named(viewer, "task_id", &[LEAD, SUPPORT])
+    }
+
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
     fn seen_by(viewer: &Viewer) -> Condition {
-        visible(viewer, Kind::Indicator, of_visible_plans(viewer), named(viewer, "task_id", &[LEAD, SUPPORT]))
+        visible(viewer, Kind::Indicator, of_visible_plans(viewer), Self::own(viewer))
     }
 }
 
