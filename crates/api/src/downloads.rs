@@ -9,7 +9,7 @@ use zhixing_event_store::{Error, EventStore};
 use crate::{
     identity::Identity,
     import::text::guarded,
-    protocol::{Authenticator, Refused},
+    protocol::{Authenticator, Refused, Said},
 };
 
 mod workbook;
@@ -111,16 +111,13 @@ impl Downloads {
         format: Format,
         table: impl AsyncFnOnce(&Viewer) -> Result<Sheet, NoTable>,
     ) -> Response {
-        let authorization = headers.get(header::AUTHORIZATION);
-        let Ok(authorization) = authorization.map(|value| value.to_str()).transpose() else {
-            return (StatusCode::UNAUTHORIZED, "the Authorization header is no text").into_response();
+        let said = match Said::of(headers) {
+            Ok(said) => self.identity.authenticate(&said).await,
+            Err(refused) => Err(refused),
         };
-        let viewer = match self.identity.authenticate(authorization).await {
-            Ok(viewer) => viewer,
-            Err(Refused { reason, unavailable: true }) => {
-                return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
-            }
-            Err(Refused { reason, .. }) => return (StatusCode::UNAUTHORIZED, reason).into_response(),
+        let viewer = match said {
+            Ok(visitor) => visitor.viewer,
+            Err(Refused { reason, what }) => return (what.status(), reason).into_response(),
         };
         let made = match table(&viewer).await {
             Ok(sheet) if format == Format::Csv => sheet.csv(),

@@ -33,7 +33,8 @@ use crate::{
     identity::Identity,
     projections,
     protocol::{
-        Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Limits, Scalars,
+        Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Limits,
+        Refused, Said, Scalars,
     },
     task_table,
 };
@@ -296,13 +297,13 @@ async fn schema_text(
 ) -> Response {
     let mut may = introspection.is_open_to(false);
     if !may && introspection.is_open_to(true) {
-        let said = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        match identity.authenticate(said).await {
-            Ok(viewer) => may = Identity::name(&viewer).is_some(),
-            Err(refused) if refused.unavailable => {
-                return (StatusCode::SERVICE_UNAVAILABLE, refused.reason).into_response();
-            }
-            Err(refused) => return (StatusCode::UNAUTHORIZED, refused.reason).into_response(),
+        let visitor = match Said::of(&headers) {
+            Ok(said) => identity.authenticate(&said).await,
+            Err(refused) => Err(refused),
+        };
+        match visitor {
+            Ok(visitor) => may = Identity::name(&visitor).is_some(),
+            Err(Refused { reason, what }) => return (what.status(), reason).into_response(),
         }
     }
     if may {

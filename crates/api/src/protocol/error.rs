@@ -26,6 +26,8 @@ pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// Who is asking cannot be found out now.
 pub const IDENTITY_UNAVAILABLE: &str = "IDENTITY_UNAVAILABLE";
+/// Whoever is asking does not act in the capacity that they chose.
+pub const CAPACITY_NOT_HELD: &str = "CAPACITY_NOT_HELD";
 /// A stream ended because what it was let in for no longer holds; `extensions.reason` says why.
 pub const ACCESS_CHANGED: &str = "ACCESS_CHANGED";
 /// The page that opens the socket comes from somewhere else.

@@ -262,8 +262,9 @@ struct Door;
 impl Authenticator for Door {
     type Viewer = String;
 
-    async fn authenticate(&self, authorization: Option<&str>) -> Result<String, Refused> {
-        match authorization {
+    async fn authenticate(&self, said: &Said) -> Result<String, Refused> {
+        match said.authorization.as_deref() {
+            _ if said.acting_for.is_some() => Err(Refused::capacity("nobody here acts for anything")),
             None => Ok("nobody".to_owned()),
             Some("Bearer good") => Ok("good".to_owned()),
             Some(_) => Err(Refused::token("the token is not valid")),
