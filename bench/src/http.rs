@@ -78,7 +78,7 @@ impl Serving {
 pub fn graphql(token: &str, query: &str, variables: &serde_json::Value) -> Vec<u8> {
     let body = serde_json::json!({ "query": query, "variables": variables }).to_string();
     format!(
-        "POST /graphql HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {token}\r\n\
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}\r\n\
          accept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -87,7 +87,7 @@ pub fn graphql(token: &str, query: &str, variables: &serde_json::Value) -> Vec<u
 
 /// The bytes of a plain request.
 pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// One connection that is kept open.

@@ -31,7 +31,7 @@ use crate::{
     due_list,
     graphql::{self, context::Session, region::Region},
     identity::Identity,
-    projections,
+    local, projections,
     protocol::{
         Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Limits,
         Refused, Said, Scalars,
@@ -224,7 +224,13 @@ pub fn router(
         .merge(schema)
         .merge(downloads)
         .merge(probes)
-        .layer(middleware::from_fn(measure))
+        .layer(middleware::from_fn(measure));
+    let router = if settings.takes_development_tokens() {
+        router.layer(middleware::from_fn(local::only))
+    } else {
+        router
+    };
+    let router = router
         .layer(set(header::CONTENT_SECURITY_POLICY, CONTENT_POLICY))
         .layer(set(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(set(header::REFERRER_POLICY, "no-referrer"))

@@ -32,6 +32,8 @@ pub const CAPACITY_NOT_HELD: &str = "CAPACITY_NOT_HELD";
 pub const ACCESS_CHANGED: &str = "ACCESS_CHANGED";
 /// The page that opens the socket comes from somewhere else.
 pub const FORBIDDEN_ORIGIN: &str = "FORBIDDEN_ORIGIN";
+/// The request is to another host than this machine, and development tokens are taken here.
+pub const HOST_NOT_LOCAL: &str = "HOST_NOT_LOCAL";
 /// The HTTP method does not fit.
 pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 /// No media type of `Accept` can be served.
