@@ -210,7 +210,7 @@ pub fn router(
         .route("/due-items.csv", get(due_list::csv))
         .route("/due-items.xlsx", get(due_list::xlsx))
         .layer(CompressionLayer::new())
-        .with_state(Downloads { store: store.clone(), identity: identity.clone() });
+        .with_state(Downloads { store: store.clone(), identity: identity.clone(), till: endpoint.till() });
     let probes = Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))

@@ -201,7 +201,69 @@ struct Inner<E, A> {
     prepare: Prepare,
     request_ids: RequestIds,
     shutdown: watch::Receiver<bool>,
-    clients: Clients,
+    clients: Arc<Clients>,
+}
+
+/// Lets clients pay for what they ask for beside the endpoint, out of the same budget. Clones share everything.
+#[derive(Clone)]
+pub struct Till {
+    clients: Arc<Clients>,
+    guard: Arc<Guard>,
+}
+
+impl std::fmt::Debug for Till {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Till")
+    }
+}
+
+/// One thing that a client asks for; it counts as an operation at work until it is dropped.
+pub struct Purchase {
+    client: Arc<Client>,
+    guard: Arc<Guard>,
+    paid: u64,
+    _place: Place,
+}
+
+/// That a client has to wait: why, and for how many seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// Why.
+    pub reason: String,
+    /// How long.
+    pub seconds: u64,
+}
+
+impl From<ServerError> for Later {
+    fn from(error: ServerError) -> Self {
+        let seconds = clients::retry_after(std::slice::from_ref(&error)).unwrap_or(1);
+        Self { reason: error.message, seconds }
+    }
+}
+
+impl Till {
+    /// Begins with something that costs so much at least.
+    ///
+    /// # Errors
+    /// When the client has to wait.
+    pub fn open(&self, name: Option<&str>, address: Option<Address>, cost: u64) -> Result<Purchase, Later> {
+        let limits = self.guard.limits();
+        let client = self.clients.of(name, address, limits);
+        client.pay(cost, 0, limits)?;
+        let place = client.hold(Held::Operation, limits)?;
+        Ok(Purchase { client, guard: self.guard.clone(), paid: cost, _place: place })
+    }
+}
+
+impl Purchase {
+    /// Pays the rest, when it is known what it costs.
+    ///
+    /// # Errors
+    /// When the client has to wait.
+    pub fn settle(&self, cost: u64) -> Result<(), Later> {
+        let cost = cost.max(self.paid);
+        self.client.pay(cost, self.paid, self.guard.limits()).map(drop).map_err(Later::from)
+    }
 }
 
 /// An operation that passed the guard, ready to run.
@@ -226,7 +288,7 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         request_ids: RequestIds,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        let clients = Clients::new();
+        let clients = Arc::new(Clients::new());
         let inner = Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients };
         Self { inner: Arc::new(inner) }
     }
@@ -253,6 +315,11 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
             .expose_headers([header::RETRY_AFTER, HeaderName::from_static(REQUEST_ID)])
             .max_age(PREFLIGHT);
         router.layer(cors)
+    }
+
+    /// Where clients pay for what they ask for beside the endpoint.
+    pub fn till(&self) -> Till {
+        Till { clients: self.inner.clients.clone(), guard: self.inner.guard.clone() }
     }
 
     fn limits(&self) -> &Limits {
