@@ -340,8 +340,8 @@ fn capacities(
 }
 
 /// The capacity of this name.
-fn chosen(capacities: &[Capacity], named: &str) -> Result<Capacity, Refused> {
-    let found = capacities.iter().find(|capacity| capacity.acting_for() == named);
+fn chosen(capacities: &[Capacity], wanted: &str) -> Result<Capacity, Refused> {
+    let found = capacities.iter().find(|capacity| capacity.acting_for() == wanted);
     found.cloned().ok_or_else(|| {
         let names: Vec<String> = capacities.iter().take(MOST_NAMED).map(Capacity::acting_for).collect();
         let reason = if names.is_empty() {
