@@ -79,7 +79,7 @@ pub fn graphql(token: &str, query: &str, variables: &serde_json::Value) -> Vec<u
     let body = serde_json::json!({ "query": query, "variables": variables }).to_string();
     let bearer = if token.is_empty() { String::new() } else { format!("authorization: Bearer {token}\r\n") };
     format!(
-        "POST /graphql HTTP/1.1\r\nhost: bench\r\n{bearer}\
+        "POST /graphql HTTP/1.1\r\nhost: localhost\r\n{bearer}\
          accept: application/graphql-response+json\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     )
@@ -88,7 +88,7 @@ pub fn graphql(token: &str, query: &str, variables: &serde_json::Value) -> Vec<u
 
 /// The bytes of a plain request.
 pub fn get(path: &str) -> Vec<u8> {
-    format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes()
+    format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes()
 }
 
 /// One connection that is kept open.

@@ -24,15 +24,31 @@ pub(crate) struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 impl Socket {
     /// Opens a socket and says who is there.
     pub(crate) async fn open(house: &House, token: &str) -> Self {
+        let payload =
+            if token.is_empty() { json!({}) } else { json!({ "Authorization": format!("Bearer {token}") }) };
+        let mut socket = Self::begin(house, payload).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack");
+        socket
+    }
+
+    /// Opens a socket and says this of who is there.
+    pub(crate) async fn begin(house: &House, payload: Value) -> Self {
         let mut request = house.url("/graphql").replacen("http", "ws", 1).into_client_request().unwrap();
         request.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
         let (stream, _) = connect_async(request).await.unwrap();
         let mut socket = Self(stream);
-        let payload =
-            if token.is_empty() { json!({}) } else { json!({ "Authorization": format!("Bearer {token}") }) };
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.receive().await["type"], "connection_ack");
         socket
+    }
+
+    /// With which code and reason the other side closes.
+    pub(crate) async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match timeout(PATIENCE, self.0.next()).await.expect("nothing came").expect("cut").unwrap() {
+                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
+                _ => continue,
+            }
+        }
     }
 
     /// Begins to follow.

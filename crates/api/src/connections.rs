@@ -20,7 +20,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::timeout,
+    time::{Sleep, sleep, timeout},
 };
 
 use crate::{
@@ -44,6 +44,7 @@ pub struct Connections {
     most: u32,
     of_one_address: usize,
     headers_within: Duration,
+    taken_within: Duration,
     proxies: Proxies,
     tls: Option<Arc<Tls>>,
 }
@@ -56,6 +57,7 @@ impl Connections {
             most: limits.connections.max(1),
             of_one_address: limits.address_connections.max(1),
             headers_within: Duration::from_millis(limits.header_timeout_ms.max(1)),
+            taken_within: Duration::from_millis(limits.write_timeout_ms.max(1)),
             proxies: Proxies { trusted: settings.trusted_proxies.clone(), header: settings.forwarded_header },
             tls,
         }
@@ -113,10 +115,12 @@ impl Connections {
         // Answers are written whole; waiting to fill a packet only makes them late.
         let _ = stream.set_nodelay(true);
         let Some(tls) = &self.tls else {
-            return self.http(Open { io: stream, _held: held }, peer, router, stop).await;
+            return self.http(Open::new(stream, self.taken_within, held), peer, router, stop).await;
         };
         match timeout(self.headers_within, tls.acceptor().accept(stream)).await {
-            Ok(Ok(stream)) => self.http(Open { io: stream, _held: held }, peer, router, stop).await,
+            Ok(Ok(stream)) => {
+                self.http(Open::new(stream, self.taken_within, held), peer, router, stop).await;
+            }
             Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake failed"),
             Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
         }
@@ -211,10 +215,39 @@ struct Held {
     _neighbour: Neighbour,
 }
 
-/// A connection with its place, which it keeps when it becomes a WebSocket.
+/// A connection with its place, which it keeps when it becomes a WebSocket. Whoever does not take what is written loses it.
 struct Open<S> {
     io: S,
+    taken_within: Duration,
+    /// Since when nothing was taken: when it is cut.
+    stalled: Option<Pin<Box<Sleep>>>,
     _held: Held,
+}
+
+impl<S> Open<S> {
+    fn new(io: S, taken_within: Duration, held: Held) -> Self {
+        Self { io, taken_within, stalled: None, _held: held }
+    }
+
+    /// What came of a write, or that it has been waited for long enough.
+    fn unless_stalled<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(self.taken_within)));
+        match stalled.as_mut().poll(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(()) => {
+                metrics::counter!("zhixing_http_connections_stalled_total").increment(1);
+                Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+            }
+        }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Open<S> {
@@ -233,15 +266,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Open<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(context, bytes)
+        let written = Pin::new(&mut self.io).poll_write(context, bytes);
+        self.unless_stalled(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(context)
+        let written = Pin::new(&mut self.io).poll_flush(context);
+        self.unless_stalled(context, written)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(context)
+        let written = Pin::new(&mut self.io).poll_shutdown(context);
+        self.unless_stalled(context, written)
     }
 
     fn poll_write_vectored(
@@ -249,7 +285,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Open<S> {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(context, bytes)
+        let written = Pin::new(&mut self.io).poll_write_vectored(context, bytes);
+        self.unless_stalled(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,6 +1,9 @@
 //! Tables to download (表格下载), as CSV and as XLSX: one way out for all of them.
+use std::convert::Infallible;
+
 use axum::{
-    http::{HeaderMap, StatusCode, header},
+    extract::FromRequestParts,
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use zhixing_domain::Viewer;
@@ -9,7 +12,7 @@ use zhixing_event_store::{Error, EventStore};
 use crate::{
     identity::Identity,
     import::text::guarded,
-    protocol::{Authenticator, Refused},
+    protocol::{Address, Authenticator, Later, Refused, Said, Till},
 };
 
 mod workbook;
@@ -100,29 +103,57 @@ pub struct Downloads {
     pub store: EventStore,
     /// Who is at the door.
     pub identity: Identity,
+    /// Where they pay.
+    pub till: Till,
+}
+
+/// What a download costs at least: that somebody is looked up and asks the database.
+const LEAST: u64 = 1_000;
+
+/// What tells who asks for a download: its headers, and where it comes from.
+#[derive(Debug)]
+pub struct Caller {
+    headers: HeaderMap,
+    address: Option<Address>,
+}
+
+impl<S: Sync> FromRequestParts<S> for Caller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self { headers: parts.headers.clone(), address: parts.extensions.get::<Address>().copied() })
+    }
 }
 
 impl Downloads {
     /// A table as a file of this name, made for whoever asks.
     pub async fn answer(
         &self,
-        headers: &HeaderMap,
+        caller: &Caller,
         name: &str,
         format: Format,
         table: impl AsyncFnOnce(&Viewer) -> Result<Sheet, NoTable>,
     ) -> Response {
-        let authorization = headers.get(header::AUTHORIZATION);
-        let Ok(authorization) = authorization.map(|value| value.to_str()).transpose() else {
-            return (StatusCode::UNAUTHORIZED, "the Authorization header is no text").into_response();
+        let said = match Said::of(&caller.headers) {
+            Ok(said) => self.identity.authenticate(&said).await,
+            Err(refused) => Err(refused),
         };
-        let viewer = match self.identity.authenticate(authorization).await {
-            Ok(viewer) => viewer,
-            Err(Refused { reason, unavailable: true }) => {
-                return (StatusCode::SERVICE_UNAVAILABLE, reason).into_response();
-            }
-            Err(Refused { reason, .. }) => return (StatusCode::UNAUTHORIZED, reason).into_response(),
+        let visitor = match said {
+            Ok(visitor) => visitor,
+            Err(Refused { reason, what }) => return (what.status(), reason).into_response(),
         };
-        let made = match table(&viewer).await {
+        // A value in a cell costs what a value in an answer does.
+        let purchase = match self.till.open(Identity::name(&visitor), caller.address, LEAST) {
+            Ok(purchase) => purchase,
+            Err(later) => return come_back(later),
+        };
+        let table = table(&visitor.viewer).await;
+        if let Ok(sheet) = &table
+            && let Err(later) = purchase.settle((sheet.rows.len() * sheet.columns.len()) as u64)
+        {
+            return come_back(later);
+        }
+        let made = match table {
             Ok(sheet) if format == Format::Csv => sheet.csv(),
             Ok(sheet) => sheet.xlsx(),
             Err(NoTable::Refused(status, reason)) => return (status, reason).into_response(),
@@ -145,6 +176,11 @@ impl Downloads {
             }
         }
     }
+}
+
+/// The answer to a client that has to wait.
+fn come_back(Later { reason, seconds }: Later) -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, [(header::RETRY_AFTER, seconds.to_string())], reason).into_response()
 }
 
 /// A name that no browser or system takes otherwise than it is meant: ASCII letters, digits, `-`, `_` and single dots.

@@ -3,7 +3,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use axum::{
     extract::{Query, State, rejection::QueryRejection},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
 };
 use sea_query::{Condition, Expr, ExprTrait};
@@ -13,7 +13,7 @@ use zhixing_domain::{Date, Id, Kind, RegionCode, Viewer, organisation::unit};
 use zhixing_event_store::{Error, Row, Table};
 
 use crate::{
-    downloads::{Downloads, Format, MOST_ROWS, NoTable, Sheet},
+    downloads::{Caller, Downloads, Format, MOST_ROWS, NoTable, Sheet},
     graphql::{
         due_item::{DOERS, DueItem, DueItemWhere},
         plan::Plan,
@@ -56,16 +56,16 @@ pub struct Wanted {
 type Asked = Result<Query<Wanted>, QueryRejection>;
 
 /// `GET /due-items.csv?plan=CODE&region=CODE&unit=ID&kind=KIND,…&overdue=true`.
-pub async fn csv(State(downloads): State<Downloads>, wanted: Asked, headers: HeaderMap) -> Response {
-    answer(&downloads, wanted, &headers, Format::Csv).await
+pub async fn csv(State(downloads): State<Downloads>, wanted: Asked, caller: Caller) -> Response {
+    answer(&downloads, wanted, &caller, Format::Csv).await
 }
 
 /// `GET /due-items.xlsx`, narrowed in the same way.
-pub async fn xlsx(State(downloads): State<Downloads>, wanted: Asked, headers: HeaderMap) -> Response {
-    answer(&downloads, wanted, &headers, Format::Xlsx).await
+pub async fn xlsx(State(downloads): State<Downloads>, wanted: Asked, caller: Caller) -> Response {
+    answer(&downloads, wanted, &caller, Format::Xlsx).await
 }
 
-async fn answer(downloads: &Downloads, wanted: Asked, headers: &HeaderMap, format: Format) -> Response {
+async fn answer(downloads: &Downloads, wanted: Asked, caller: &Caller, format: Format) -> Response {
     let made = async |viewer: &Viewer| {
         if !viewer.is_official() {
             return Err(NoTable::Refused(StatusCode::FORBIDDEN, "this list is for officials".into()));
@@ -74,7 +74,7 @@ async fn answer(downloads: &Downloads, wanted: Asked, headers: &HeaderMap, forma
             wanted.map_err(|error| NoTable::Refused(StatusCode::BAD_REQUEST, error.body_text()))?;
         sheet(downloads, viewer, wanted).await
     };
-    downloads.answer(headers, "due-items", format, made).await
+    downloads.answer(caller, "due-items", format, made).await
 }
 
 fn bad(field: &str, reason: impl std::fmt::Display) -> NoTable {

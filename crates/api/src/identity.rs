@@ -27,7 +27,7 @@ use crate::{
         service_key::ServiceKey,
         unit::{MEMBER, Unit as UnitView},
     },
-    protocol::{AccessChanged, Authenticator, Refused},
+    protocol::{AccessChanged, Authenticator, Refused, RefusedWhat, Said},
 };
 
 mod development;
@@ -42,6 +42,8 @@ use settings::IdentitySettings;
 const MOST_GROUPS: u32 = 200;
 /// Most grants of one person that are looked at.
 const MOST_GRANTS: u64 = 200;
+/// Most capacities that a refusal names.
+const MOST_NAMED: usize = 5;
 /// Most tokens that are remembered.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(10_000).unwrap();
 /// How long it is remembered what a token came to.
@@ -65,6 +67,40 @@ struct Inner {
     changes: watch::Sender<u64>,
 }
 
+/// In which capacity somebody may act (身份): for one unit, in one region. What they are trusted with for another unit or
+/// region does not add to it, otherwise an officer here who audits there could audit here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// The unit that they act for, if it is for one.
+    pub unit: Option<Id<Unit>>,
+    /// Their authority ends at the borders of this region.
+    pub region: RegionCode,
+    /// What they are trusted with.
+    pub roles: Vec<Role>,
+}
+
+impl Capacity {
+    /// As the header `Zhixing-Acting-For` names it: by the id of the unit, or by the code of the region.
+    pub fn acting_for(&self) -> String {
+        self.unit.map_or_else(|| self.region.to_string(), |unit| unit.to_string())
+    }
+}
+
+/// Somebody who was let in. Another capacity that they may choose makes nobody else of them.
+#[derive(Clone, Debug)]
+pub struct Visitor {
+    /// Who they are, in the capacity in which they act.
+    pub viewer: Viewer,
+    /// The capacities that they may choose, the usual one first.
+    pub capacities: Arc<[Capacity]>,
+}
+
+impl PartialEq for Visitor {
+    fn eq(&self, other: &Self) -> bool {
+        self.viewer == other.viewer
+    }
+}
+
 /// What a token came to.
 #[derive(Clone, Debug)]
 struct Known {
@@ -76,7 +112,7 @@ struct Known {
 /// Somebody who was let in, and until when that holds as it is.
 #[derive(Clone, Debug)]
 struct Access {
-    viewer: Viewer,
+    visitor: Visitor,
     /// When the token or key ends.
     ends: Option<DateTime<Utc>>,
     /// When it must be found out anew.
@@ -128,11 +164,14 @@ impl Identity {
         self.inner.store.clock().now()
     }
 
-    async fn access(&self, authorization: Option<&str>) -> Result<Access, Refused> {
-        let token = match authorization.map(str::trim) {
+    async fn access(&self, said: &Said) -> Result<Access, Refused> {
+        let token = match said.authorization.as_deref().map(str::trim) {
+            None | Some("") if said.acting_for.is_some() => {
+                return Err(Refused::capacity("whoever comes without a token acts for nobody"));
+            }
             None | Some("") => {
-                let viewer = Viewer::anonymous();
-                return Ok(Access { viewer, ends: None, until: DateTime::<Utc>::MAX_UTC });
+                let visitor = Visitor { viewer: Viewer::anonymous(), capacities: Arc::new([]) };
+                return Ok(Access { visitor, ends: None, until: DateTime::<Utc>::MAX_UTC });
             }
             Some(value) => match value.split_once(' ') {
                 Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
@@ -142,18 +181,23 @@ impl Identity {
         if token.len() > provider::TOKEN_BYTES {
             return Err(Refused::token("the token is refused: it has more than 16,384 bytes"));
         }
-        let name: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let name = name_of(token, said.acting_for.as_deref());
         let (now, change) = (self.now(), *self.inner.changes.borrow());
         let known = self.inner.known().get(&name).cloned();
         if let Some(known) = known.filter(|known| known.change == change && now < known.access.until) {
             return Ok(known.access);
         }
-        let access = self.found_out(token, now).await?;
+        let access = self.found_out(token, said.acting_for.as_deref(), now).await?;
         self.inner.known().put(name, Known { access: access.clone(), change });
         Ok(access)
     }
 
-    async fn found_out(&self, token: &str, now: DateTime<Utc>) -> Result<Access, Refused> {
+    async fn found_out(
+        &self,
+        token: &str,
+        acting_for: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Result<Access, Refused> {
         let refuse = |reason: &str| Refused::token(&format!("the token is refused: {reason}"));
         let today = Date::of(now);
         let claimed = if token.starts_with(development::PREFIX) {
@@ -168,50 +212,70 @@ impl Identity {
                 provider::issuer(token).ok_or_else(|| refuse("it is of no form that is known here"))?;
             let provider = self.inner.providers.iter().find(|provider| provider.is(&issuer));
             let provider = provider.ok_or_else(|| refuse("its issuer is not trusted here"))?;
-            provider
-                .read(token, now)
-                .await
-                .map_err(|refused| if refused.unavailable { refused } else { refuse(&refused.reason) })?
+            provider.read(token, now).await.map_err(|refused| match refused.what {
+                RefusedWhat::Token => refuse(&refused.reason),
+                RefusedWhat::Unavailable | RefusedWhat::Capacity => refused,
+            })?
         };
         let ends = claimed.until;
-        let viewer = self.viewer(claimed, today).await?;
+        let visitor = self.visitor(claimed, acting_for, today).await?;
         // With the day grants begin and end.
         let ends_or_never = ends.unwrap_or(DateTime::<Utc>::MAX_UTC);
         let until = Ord::min(now + TRUSTED, Ord::min(end_of(today), ends_or_never));
-        Ok(Access { viewer, ends, until })
+        Ok(Access { visitor, ends, until })
     }
 
-    /// Whom the claims make, with what was granted to them here.
-    async fn viewer(&self, claimed: Claimed, today: Date) -> Result<Viewer, Refused> {
-        let Claimed { actor, mut roles, mut unit, mut region, method, .. } = claimed;
-        let later = |error: zhixing_event_store::Error| {
-            tracing::warn!(%error, "a viewer cannot be looked up");
-            Refused::later("who you are cannot be looked up now")
+    /// Whom the claims make, with what was granted to them here, in the capacity that they chose.
+    async fn visitor(
+        &self,
+        claimed: Claimed,
+        acting_for: Option<&str>,
+        today: Date,
+    ) -> Result<Visitor, Refused> {
+        let Claimed { actor, roles, unit, region, method, .. } = claimed;
+        // A claim that is misnamed in the settings must not make an officer of one county one of the whole country.
+        let is_of_provider = method == AuthenticationMethod::IdentityProvider;
+        if is_of_provider && !roles.is_empty() && unit.is_none() && region.is_none() {
+            let reason = "the token is refused: it names roles, but no unit or region where they hold";
+            return Err(Refused::token(reason));
+        }
+        // The region of the unit, when the token says no other.
+        let region = match (unit, region) {
+            (Some(unit), None) => Some(self.unit(unit).await?.region_code),
+            (_, region) => region,
         };
-        if method == AuthenticationMethod::IdentityProvider {
-            let grants = self.grants(&actor, today).await.map_err(later)?;
-            (roles, unit, region) = capacity(roles, unit, region, &grants);
-            // A claim that is misnamed in the settings must not make an officer of one county one of the whole country.
-            if !roles.is_empty() && unit.is_none() && region.is_none() {
-                let reason = "the token is refused: it names roles, but no unit or region where they hold";
-                return Err(Refused::token(reason));
-            }
-        }
-        if roles.is_empty() {
-            roles.push(Role::Public);
-        }
-        let mut viewer =
-            Viewer { actor, roles, units: Vec::new(), region: region.unwrap_or(RegionCode::COUNTRY), method };
-        if let Some(id) = unit {
-            let mut reader = self.inner.store.pool().reader().await.map_err(later)?;
-            let units: Vec<UnitView> = reader.many(&[id.uuid()], Condition::all()).await.map_err(later)?;
-            let found = units.first();
-            let found = found.ok_or_else(|| Refused::token("the token is refused: there is no such unit"))?;
-            let groups = reader.naming(id.uuid(), MEMBER, MOST_GROUPS).await.map_err(later)?;
-            viewer.units = std::iter::once(id).chain(groups.into_iter().map(Id::new)).collect();
-            viewer.region = region.unwrap_or(found.region_code);
-        }
-        Ok(viewer)
+        let grants =
+            if is_of_provider { self.grants(&actor, today).await.map_err(later)? } else { Vec::new() };
+        let own = (roles, unit, region.unwrap_or(RegionCode::COUNTRY));
+        let capacities = capacities(own, &grants);
+        let chosen = match acting_for {
+            None => capacities.first().cloned(),
+            Some(named) => Some(chosen(&capacities, named)?),
+        };
+        let chosen = chosen.unwrap_or_else(|| Capacity {
+            unit,
+            region: region.unwrap_or(RegionCode::COUNTRY),
+            roles: vec![Role::Public],
+        });
+        let Capacity { unit, region, roles } = chosen;
+        let units = match unit {
+            Some(unit) => self.units(unit).await?,
+            None => Vec::new(),
+        };
+        Ok(Visitor { viewer: Viewer { actor, roles, units, region, method }, capacities: capacities.into() })
+    }
+
+    async fn unit(&self, id: Id<Unit>) -> Result<UnitView, Refused> {
+        let mut units: Vec<UnitView> = self.inner.store.pool().many(&[id.uuid()]).await.map_err(later)?;
+        units.pop().ok_or_else(|| Refused::token("the token is refused: there is no such unit"))
+    }
+
+    /// A unit and the groups that it belongs to.
+    async fn units(&self, id: Id<Unit>) -> Result<Vec<Id<Unit>>, Refused> {
+        self.unit(id).await?;
+        let mut reader = self.inner.store.pool().reader().await.map_err(later)?;
+        let groups = reader.naming(id.uuid(), MEMBER, MOST_GROUPS).await.map_err(later)?;
+        Ok(std::iter::once(id).chain(groups.into_iter().map(Id::new)).collect())
     }
 
     async fn grants(&self, actor: &str, today: Date) -> Result<Vec<RoleGrant>, zhixing_event_store::Error> {
@@ -225,31 +289,68 @@ impl Identity {
     }
 }
 
-type Capacity = (Vec<Role>, Option<Id<Unit>>, Option<RegionCode>);
+/// When somebody cannot be looked up.
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn later(error: zhixing_event_store::Error) -> Refused {
+    tracing::warn!(%error, "a viewer cannot be looked up");
+    Refused::later("who you are cannot be looked up now")
+}
 
-/// In which capacity somebody acts: for one unit, in one region. Grants for another unit or region do not add to it,
-/// otherwise an officer here who audits there could audit here. Without roles in the token the oldest grant decides.
-fn capacity(
-    mut roles: Vec<Role>,
-    mut unit: Option<Id<Unit>>,
-    mut region: Option<RegionCode>,
+/// The name under which it is remembered what a token came to in a capacity.
+fn name_of(token: &str, acting_for: Option<&str>) -> [u8; 32] {
+    let mut name = Sha256::new_with_prefix(token.as_bytes());
+    // No token holds a line break.
+    name.update(b"\n");
+    name.update(acting_for.unwrap_or_default().as_bytes());
+    name.finalize().into()
+}
+
+/// The capacities in which somebody may act: what their token says, then what was granted, the oldest grant first. A unit
+/// that the token names goes before all others.
+fn capacities(
+    (claimed, unit, region): (Vec<Role>, Option<Id<Unit>>, RegionCode),
     grants: &[RoleGrant],
-) -> Capacity {
-    if roles.is_empty() {
-        let named = |grant: &&RoleGrant| unit.is_none() || grant.unit_id.map(|id| id.0) == unit;
-        let Some(first) = grants.iter().find(named) else { return (roles, unit, region) };
-        unit = first.unit_id.map(|id| id.0).or(unit);
-        region = Some(first.region_code);
-    }
-    let of_this = grants.iter().filter(|grant| {
-        let own = grant.unit_id.map(|id| id.0);
-        let same_region = region.is_some_and(|region| region == grant.region_code);
-        same_region && (own.is_none() || own == unit)
+) -> Vec<Capacity> {
+    let said = (!claimed.is_empty() || unit.is_some()).then_some(Capacity { unit, region, roles: claimed });
+    let granted = grants.iter().map(|grant| Capacity {
+        unit: grant.unit_id.map(|id| id.0),
+        region: grant.region_code,
+        roles: Vec::new(),
     });
-    roles.extend(of_this.map(|grant| grant.role));
-    roles.sort_unstable();
-    roles.dedup();
-    (roles, unit, region)
+    let mut found: Vec<Capacity> = Vec::new();
+    for mut capacity in said.into_iter().chain(granted) {
+        if found.iter().any(|known| (known.unit, known.region) == (capacity.unit, capacity.region)) {
+            continue;
+        }
+        let of_this = grants.iter().filter(|grant| {
+            let own = grant.unit_id.map(|id| id.0);
+            grant.region_code == capacity.region && (own.is_none() || own == capacity.unit)
+        });
+        capacity.roles.extend(of_this.map(|grant| grant.role));
+        capacity.roles.sort_unstable();
+        capacity.roles.dedup();
+        if !capacity.roles.is_empty() {
+            found.push(capacity);
+        }
+    }
+    if unit.is_some() {
+        found.sort_by_key(|capacity| capacity.unit != unit);
+    }
+    found
+}
+
+/// The capacity of this name.
+fn chosen(capacities: &[Capacity], wanted: &str) -> Result<Capacity, Refused> {
+    let found = capacities.iter().find(|capacity| capacity.acting_for() == wanted);
+    found.cloned().ok_or_else(|| {
+        let names: Vec<String> = capacities.iter().take(MOST_NAMED).map(Capacity::acting_for).collect();
+        let reason = if names.is_empty() {
+            "you do not act for that: you have no capacity here".to_owned()
+        } else {
+            format!("you do not act for that; you may act for: {}", names.join(", "))
+        };
+        Refused::capacity(&reason)
+    })
 }
 
 impl Inner {
@@ -286,28 +387,28 @@ async fn changed(store: &EventStore) -> Result<[i64; 2], zhixing_event_store::Er
 }
 
 impl Authenticator for Identity {
-    type Viewer = Viewer;
+    type Viewer = Visitor;
 
-    async fn authenticate(&self, authorization: Option<&str>) -> Result<Viewer, Refused> {
-        self.access(authorization).await.map(|access| access.viewer)
+    async fn authenticate(&self, said: &Said) -> Result<Visitor, Refused> {
+        self.access(said).await.map(|access| access.visitor)
     }
 
-    fn changed(&self, authorization: Option<&str>, viewer: &Viewer) -> BoxFuture<'static, AccessChanged> {
-        if authorization.is_none_or(|value| value.trim().is_empty()) {
+    fn changed(&self, said: &Said, visitor: &Visitor) -> BoxFuture<'static, AccessChanged> {
+        if said.authorization.as_deref().is_none_or(|value| value.trim().is_empty()) {
             return std::future::pending().boxed();
         }
-        let (identity, authorization) = (self.clone(), authorization.map(ToOwned::to_owned));
-        let viewer = viewer.clone();
+        let (identity, said, visitor) = (self.clone(), said.clone(), visitor.clone());
         let mut changes = self.inner.changes.subscribe();
         async move {
             loop {
                 changes.borrow_and_update();
-                let until = match identity.access(authorization.as_deref()).await {
-                    Ok(access) if access.viewer == viewer => access.until,
+                let until = match identity.access(&said).await {
+                    Ok(access) if access.visitor == visitor => access.until,
                     Ok(_) => return AccessChanged::RolesChanged,
                     // What cannot be found out now, is asked again.
-                    Err(Refused { unavailable: true, .. }) => identity.now() + TRUSTED,
-                    Err(_) if identity.has_ended(authorization.as_deref()) => return AccessChanged::Expired,
+                    Err(Refused { what: RefusedWhat::Unavailable, .. }) => identity.now() + TRUSTED,
+                    Err(Refused { what: RefusedWhat::Capacity, .. }) => return AccessChanged::RolesChanged,
+                    Err(_) if identity.has_ended(&said) => return AccessChanged::Expired,
                     Err(_) => return AccessChanged::Revoked,
                 };
                 let wait = (until - identity.now()).to_std().unwrap_or_default();
@@ -322,18 +423,19 @@ impl Authenticator for Identity {
         .boxed()
     }
 
-    fn name(viewer: &Viewer) -> Option<&str> {
+    fn name(Visitor { viewer, .. }: &Visitor) -> Option<&str> {
         (viewer.method != AuthenticationMethod::Anonymous).then_some(viewer.actor.as_str())
     }
 }
 
 impl Identity {
     /// Whether a token was taken before and has ended since.
-    fn has_ended(&self, authorization: Option<&str>) -> bool {
+    fn has_ended(&self, said: &Said) -> bool {
+        let authorization = said.authorization.as_deref();
         let token =
             authorization.and_then(|value| value.trim().split_once(' ')).map(|(_, token)| token.trim());
         let Some(token) = token else { return false };
-        let name: [u8; 32] = Sha256::digest(token.as_bytes()).into();
+        let name = name_of(token, said.acting_for.as_deref());
         let ends = self.inner.known().peek(&name).and_then(|known| known.access.ends);
         ends.is_some_and(|ends| ends <= self.now())
     }
@@ -372,16 +474,37 @@ mod tests {
             grant(4, Role::Inspector, None, "620000"),
             grant(5, Role::Auditor, None, "430000"),
         ];
-        let (roles, unit, region) = capacity(Vec::new(), None, None, &grants);
-        assert_eq!(roles, [Role::UnitOfficer, Role::UnitApprover, Role::Inspector]);
-        assert_eq!((unit.map(Id::uuid), region), (Some(Uuid::from_u128(7)), "620000".parse().ok()));
-        // The unit that the token names decides among several.
-        let (roles, ..) = capacity(Vec::new(), Some(Id::new(Uuid::from_u128(8))), None, &grants);
-        assert_eq!(roles, [Role::UnitApprover, Role::Inspector]);
+        let id = |number: u128| Some(Id::new(Uuid::from_u128(number)));
+        let (here, there): (RegionCode, RegionCode) = ("620000".parse().unwrap(), "430000".parse().unwrap());
+        let usual = |said| capacities(said, &grants).into_iter().next().unwrap();
+        let officer = usual((Vec::new(), None, RegionCode::COUNTRY));
+        assert_eq!(officer.roles, [Role::UnitOfficer, Role::UnitApprover, Role::Inspector]);
+        assert_eq!((officer.unit, officer.region), (id(7), here));
+        // The unit that the token names decides among several, also when it lies elsewhere.
+        assert_eq!(usual((Vec::new(), id(8), here)).roles, [Role::UnitApprover, Role::Inspector]);
+        assert_eq!(usual((Vec::new(), id(8), there)).roles, [Role::Auditor], "of the unit's own region");
         // Roles of the token stay in their own region.
-        let there = "430000".parse().ok();
-        let (roles, unit, region) = capacity(vec![Role::Inspector], None, there, &grants);
-        assert_eq!((roles, unit, region), (vec![Role::Inspector, Role::Auditor], None, there));
-        assert_eq!(capacity(Vec::new(), None, None, &[]).0, []);
+        let inspector = usual((vec![Role::Inspector], None, there));
+        assert_eq!((inspector.roles, inspector.unit), (vec![Role::Inspector, Role::Auditor], None));
+        assert_eq!(capacities((Vec::new(), None, RegionCode::COUNTRY), &[]), []);
+    }
+
+    #[test]
+    fn one_of_ones_own_capacities_can_be_chosen_and_no_other() {
+        let grants = [
+            grant(1, Role::UnitOfficer, Some(7), "620000"),
+            grant(2, Role::UnitApprover, Some(8), "620000"),
+            grant(3, Role::Auditor, None, "430000"),
+        ];
+        let found = capacities((Vec::new(), None, RegionCode::COUNTRY), &grants);
+        assert_eq!(found.len(), 3);
+        for capacity in &found {
+            assert_eq!(chosen(&found, &capacity.acting_for()).as_ref(), Ok(capacity));
+        }
+        assert_eq!(chosen(&found, "430000").unwrap().roles, [Role::Auditor]);
+        let stranger = Id::<Unit>::new(Uuid::from_u128(9)).to_string();
+        for named in ["", "620000", "430100", "x", stranger.as_str()] {
+            assert_eq!(chosen(&found, named).unwrap_err().what, RefusedWhat::Capacity, "{named}");
+        }
     }
 }

@@ -18,6 +18,7 @@ pub mod export;
 pub mod graphql;
 pub mod identity;
 pub mod import;
+mod local;
 pub mod projections;
 pub mod protocol;
 pub mod scheduler;

@@ -16,7 +16,10 @@ use zhixing_domain::{Date, TimeReference, Viewer};
 use zhixing_event_store::{Error, EventStore, Lease};
 use zhixing_vault::Vault;
 
-use crate::graphql::{local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task};
+use crate::graphql::{
+    local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task,
+    violation_report::ViolationReport,
+};
 
 /// Name of the lease.
 const NAME: &str = "scheduler";
@@ -147,9 +150,11 @@ impl Scheduler {
         round.due_soon = self.announce_due_soon::<Task>(today).await?;
         round.due_soon += self.announce_due_soon::<Report>(today).await?;
         round.due_soon += self.announce_due_soon::<LocalPlan>(today).await?;
+        round.due_soon += self.announce_due_soon::<ViolationReport>(today).await?;
         round.overdue = self.announce_overdue::<Task>(today).await?;
         round.overdue += self.announce_overdue::<Report>(today).await?;
         round.overdue += self.announce_overdue::<LocalPlan>(today).await?;
+        round.overdue += self.announce_overdue::<ViolationReport>(today).await?;
         if self.supervises {
             round.supervised = self.supervise_overdue::<Task>(today).await?;
             round.supervised += self.supervise_overdue::<Report>(today).await?;

@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use async_graphql::{Context, SimpleObject};
 use axum::{
     extract::{Path, State},
-    http::{HeaderMap, StatusCode},
+    http::StatusCode,
     response::Response,
 };
 use sea_query::{Expr, ExprTrait};
@@ -19,7 +19,7 @@ use zhixing_domain::{
 use zhixing_event_store::{Error, EventStore};
 
 use crate::{
-    downloads::{Downloads, Format, MOST_ROWS, NoTable, Sheet},
+    downloads::{Caller, Downloads, Format, MOST_ROWS, NoTable, Sheet},
     graphql::{context::Ask, error, plan::Plan, task::Task, unit::Unit, view::Visible},
 };
 
@@ -145,24 +145,16 @@ pub async fn rows_of(
 }
 
 /// `GET /plans/{code}/tasks.csv`.
-pub async fn csv(
-    State(downloads): State<Downloads>,
-    Path(code): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answer(&downloads, &code, &headers, Format::Csv).await
+pub async fn csv(State(downloads): State<Downloads>, Path(code): Path<String>, caller: Caller) -> Response {
+    answer(&downloads, &code, &caller, Format::Csv).await
 }
 
 /// `GET /plans/{code}/tasks.xlsx`.
-pub async fn xlsx(
-    State(downloads): State<Downloads>,
-    Path(code): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    answer(&downloads, &code, &headers, Format::Xlsx).await
+pub async fn xlsx(State(downloads): State<Downloads>, Path(code): Path<String>, caller: Caller) -> Response {
+    answer(&downloads, &code, &caller, Format::Xlsx).await
 }
 
-async fn answer(downloads: &Downloads, code: &str, headers: &HeaderMap, format: Format) -> Response {
+async fn answer(downloads: &Downloads, code: &str, caller: &Caller, format: Format) -> Response {
     let made = async |viewer: &Viewer| {
         let refused = |status, reason: &str| NoTable::Refused(status, reason.into());
         let filter = Plan::visible_to(viewer).add(Expr::col("code").eq(code));
@@ -173,7 +165,7 @@ async fn answer(downloads: &Downloads, code: &str, headers: &HeaderMap, format: 
         let too_many = || refused(StatusCode::UNPROCESSABLE_ENTITY, "the plan has more than 20,000 tasks");
         Ok(sheet(&rows.ok_or_else(too_many)?))
     };
-    downloads.answer(headers, &format!("{code}-tasks"), format, made).await
+    downloads.answer(caller, &format!("{code}-tasks"), format, made).await
 }
 
 fn sheet(rows: &[TaskTableRow]) -> Sheet {

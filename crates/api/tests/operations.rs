@@ -477,3 +477,78 @@ async fn who_an_informer_is_stands_in_no_file_log_metric_export_or_backup() {
     let said = place.bad(&["serve", "--listen", "127.0.0.1:0"]);
     assert!(said.contains("is not the one of the key store"), "{said}");
 }
+
+#[tokio::test]
+async fn the_first_administrator_is_granted_at_the_terminal() {
+    let place = Place::empty();
+    let settings = "samples = false\n[[identity.providers]]\nname = \"gov\"\nissuer = \"https://id.example.cn\"\n\
+        audience = \"zhixing\"\n";
+    fs::write(place.path("zhixing.toml"), settings).unwrap();
+    let grant = ["grant", "administrator", "--issuer", "https://id.example.cn", "--subject", "ann"];
+    let said = place.good(&grant);
+    assert!(said.starts_with("gov:ann is granted ADMINISTRATOR in 100000"), "{said}");
+    let said = place.bad(&grant);
+    assert!(said.contains("already"), "granted once: {said}");
+    let said = place.bad(&["grant", "administrator", "--issuer", "https://other.cn", "--subject", "ann"]);
+    assert!(said.contains("they trust: https://id.example.cn"), "{said}");
+    assert!(place.bad(&["grant", "king", "--issuer", "x", "--subject", "ann"]).contains("ROLE"));
+    let help = place.good(&["grant", "--help"]);
+    assert!(help.contains("zhixing grant administrator --issuer"), "{help}");
+    place.good(&["export", "--output", "events.ndjson"]);
+    let event: Value = serde_json::from_str(
+        fs::read_to_string(place.path("events.ndjson")).unwrap().lines().next().unwrap(),
+    )
+    .unwrap();
+    assert_eq!(
+        (&event["type"], &event["data"]["actor"]),
+        (&"cn.zhixing.RoleGrantGranted.v1".into(), &"gov:ann".into())
+    );
+    assert!(place.good(&["verify"]).starts_with("The log is whole: 1 "));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_service_key_issued_at_the_terminal_lets_its_system_in() {
+    let place = Place::empty();
+    fs::write(place.path("zhixing.toml"), "samples = false\n").unwrap();
+    let (service, url) = place.serve(&[]);
+    let http = reqwest::Client::new();
+    let ask = async |token: &str, query: &str| -> Value {
+        let request = http.post(format!("{url}/graphql")).bearer_auth(token);
+        let request = request.json(&serde_json::json!({ "query": query }));
+        request.send().await.unwrap().json().await.unwrap()
+    };
+    let register =
+        "mutation { registerUnit(input: { name: \"信用中心\", kind: DEPARTMENT, regionCode: \"620000\" }) {
+        unit { id } } }";
+    let unit = ask("dev:ann:LEADING_GROUP_OFFICE", register).await;
+    let unit = unit["data"]["registerUnit"]["unit"]["id"].as_str().unwrap();
+    let tomorrow = (chrono::Utc::now() + chrono::Duration::days(1)).date_naive().to_string();
+    let issue = |role| {
+        [
+            "keys",
+            "issue-service-key",
+            "--name",
+            "Credit",
+            "--unit",
+            unit,
+            "--region",
+            "620000",
+            "--expires-on",
+            &tomorrow,
+        ]
+        .into_iter()
+        .chain(["--role", role])
+        .map(str::to_owned)
+        .collect::<Vec<_>>()
+    };
+    let words = issue("integrator");
+    let token = place.good(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    let viewer = ask(token.trim(), "{ viewer { roles authenticationMethod } }").await;
+    let known = serde_json::json!({ "roles": ["INTEGRATOR"], "authenticationMethod": "SERVICE_KEY" });
+    assert_eq!(viewer["data"]["viewer"], known, "{viewer}");
+    let words = issue("leading-group-office");
+    let said = place.bad(&words.iter().map(String::as_str).collect::<Vec<_>>());
+    assert!(!said.is_empty());
+    stop(service);
+}

@@ -115,7 +115,7 @@ golden! {
     ServiceKey: ServiceKeyEvent { Issued, Revoked } by service_key_events in service_keys_stay_readable;
     ViolationReport: ViolationReportEvent {
         Received, Accepted, NotAccepted, Transferred, Handled, Closed, IdentityRequested, IdentityApproved, IdentityOpened,
-        IdentityErasureOrdered, IdentityErased
+        IdentityErasureOrdered, IdentityErased, DueSoon, BecameOverdue
     } by violation_report_events in violation_reports_stay_readable;
     EventSubscription: EventSubscriptionEvent {
         Created, Changed, EndpointMoved, EndpointConfirmed, SigningSecretRotated, Paused, Suspended, Resumed, Rewound,

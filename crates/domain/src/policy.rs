@@ -1,5 +1,14 @@
 //! Who may do what to whom: one pure function over roles and scope, used by every door.
-use crate::{Id, Kind, RegionCode, organisation::unit::Unit};
+use crate::{
+    Id, Kind, RegionCode,
+    lifecycle::Status,
+    organisation::unit::Unit,
+    performance::{
+        assessment::AssessmentStatus, assessment_scheme::AssessmentSchemeStatus, indicator::IndicatorStatus,
+        survey::SurveyStatus,
+    },
+    programme::{plan::PlanStatus, task::TaskStatus},
+};
 
 vocabulary! {
     /// What a person or machine is trusted with (角色).
@@ -193,6 +202,34 @@ pub const fn audience(kind: Kind) -> Audience {
     }
 }
 
+/// In which states an object of this kind is published (公开状态), if the plan that it belongs to is. With the event that
+/// led to one of them last, it became public.
+pub fn public_states(kind: Kind) -> Vec<&'static str> {
+    fn all_but<S: Status>(draft: &[S]) -> Vec<&'static str> {
+        S::all().iter().filter(|state| !draft.contains(state)).map(|state| state.as_str()).collect()
+    }
+    match kind {
+        Kind::Plan => all_but(&[PlanStatus::Draft]),
+        Kind::AssessmentScheme => all_but(&[AssessmentSchemeStatus::Draft]),
+        // Tasks and indicators are published with their plan, or when they are added to one that is.
+        Kind::Task => all_but::<TaskStatus>(&[]),
+        Kind::Indicator => all_but::<IndicatorStatus>(&[]),
+        // Of the public is the result that nobody can object to any more; what led to it is not.
+        Kind::Assessment => vec![AssessmentStatus::Final.as_str(), AssessmentStatus::Applied.as_str()],
+        Kind::Survey => vec![SurveyStatus::Published.as_str()],
+        Kind::Unit
+        | Kind::LeadingGroup
+        | Kind::DataImport
+        | Kind::ReportingDuty
+        | Kind::Report
+        | Kind::SupervisionItem
+        | Kind::LocalPlan
+        | Kind::ViolationReport
+        | Kind::RoleGrant
+        | Kind::ServiceKey => Vec::new(),
+    }
+}
+
 /// Which objects of a kind a viewer sees (可见范围): what is published, all of a region, and what names their units.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
@@ -207,8 +244,8 @@ pub struct Sight {
 /// What the rules of sight need to know of an object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Whether it is published.
-    pub published: bool,
+    /// Where in the log the event stands that made it public; none when it is not published.
+    pub published: Option<i64>,
     /// Where it lies.
     pub region: Option<RegionCode>,
     /// The units that it names: leading, supporting, reporting, addressed, assessed.
@@ -252,9 +289,14 @@ impl Sight {
             || self.region.zip(seen.region).is_some_and(|(own, region)| own.covers(region))
             || self.units.iter().any(|unit| seen.units.contains(unit))
     }
+    /// From which place in the log on they see the life of this object (可见起点): all of it from inside, else what happened
+    /// since it became public, never the drafts before; `None` when they do not see it.
+    pub fn since(&self, seen: &Seen) -> Option<i64> {
+        if self.is_inside(seen) { Some(0) } else { seen.published.filter(|_| self.published) }
+    }
     /// Whether they see this object.
     pub fn sees(&self, seen: &Seen) -> bool {
-        self.published && seen.published || self.is_inside(seen)
+        self.since(seen).is_some()
     }
 }
 
@@ -284,7 +326,7 @@ mod tests {
     fn sight_ends_at_borders_and_at_units() {
         let unit = |number| Id::<Unit>::new(uuid::Uuid::from_u128(number));
         let report = |region: &str, named: u128| Seen {
-            published: false,
+            published: None,
             region: region.parse().ok(),
             units: vec![unit(named)],
         };
@@ -295,7 +337,7 @@ mod tests {
         let officer = Viewer { units: vec![unit(1)], ..viewer(Role::UnitOfficer, "620100") };
         assert!(sees(&officer, Kind::Report, &report("430000", 1)), "it names their unit");
         assert!(!sees(&officer, Kind::Report, &report("620100", 2)), "a neighbour's is not theirs");
-        let published = Seen { published: true, ..report("430000", 9) };
+        let published = Seen { published: Some(40), ..report("430000", 9) };
         for role in Role::ALL {
             let anybody = viewer(*role, "620000");
             assert!(sees(&anybody, Kind::Plan, &published), "{role}");
@@ -314,6 +356,23 @@ mod tests {
         for role in [Role::Public, Role::Enterprise, Role::Administrator] {
             assert!(!sees(&viewer(role, "100000"), Kind::Report, &published), "{role}");
         }
+    }
+
+    #[test]
+    fn who_sees_an_object_only_because_it_is_public_does_not_see_its_drafts() {
+        let plan = Seen { published: Some(40), region: "620000".parse().ok(), ..Seen::default() };
+        let since = |viewer: &Viewer, seen: &Seen| sight(viewer, Kind::Plan).since(seen);
+        assert_eq!(since(&Viewer::anonymous(), &plan), Some(40));
+        assert_eq!(since(&viewer(Role::LeadingGroupOffice, "430000"), &plan), Some(40), "a neighbour");
+        assert_eq!(since(&viewer(Role::LeadingGroupOffice, "620000"), &plan), Some(0), "from inside");
+        assert_eq!(since(&Viewer::anonymous(), &Seen { published: None, ..plan }), None);
+        // What is open once published has states in which it is, and nothing else has.
+        for kind in Kind::ALL {
+            let is_published = audience(*kind) == Audience::OncePublished;
+            assert_eq!(!public_states(*kind).is_empty(), is_published, "{kind}");
+        }
+        assert!(!public_states(Kind::Plan).contains(&PlanStatus::Draft.as_str()));
+        assert_eq!(public_states(Kind::Survey), [SurveyStatus::Published.as_str()]);
     }
 
     #[test]

@@ -72,6 +72,36 @@ impl Pool {
         Ok(before)
     }
 
+    /// Where the event stands with which an object last came into one of these states from another one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn entered(&self, stream: Uuid, states: &[&'static str]) -> Result<Option<i64>, Error> {
+        if states.is_empty() {
+            return Ok(None);
+        }
+        let words = states.iter().map(|state| format!("'{state}'")).collect::<Vec<_>>().join(", ");
+        let sql = format!(
+            "select max(position) from events where stream_id = $1 and status_to in ({words}) \
+             and (status_from is null or status_from not in ({words}))"
+        );
+        Ok(on!(self, |db, _dialect| sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(stream)
+            .fetch_one(db)
+            .await?))
+    }
+
+    /// How many events a stream has before a place in the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_before(&self, stream: Uuid, position: i64) -> Result<i64, Error> {
+        const COUNT: &str = "select count(*) from events where stream_id = $1 and position < $2";
+        Ok(on!(self, |db, _dialect| {
+            sqlx::query_scalar(COUNT).bind(stream).bind(position).fetch_one(db).await?
+        }))
+    }
+
     /// How many events a stream has.
     ///
     /// # Errors

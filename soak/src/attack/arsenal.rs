@@ -91,14 +91,14 @@ const GZIP: &[u8] = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00";
 
 fn head(headers: &str) -> String {
     format!(
-        "POST /graphql HTTP/1.1\r\nHost: attack\r\nAccept: application/graphql-response+json\r\n\
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: application/graphql-response+json\r\n\
          Connection: close\r\n{JSON}{headers}\r\n"
     )
 }
 
 fn post(headers: &str, body: &[u8]) -> Shot {
     let mut bytes = format!(
-        "POST /graphql HTTP/1.1\r\nHost: attack\r\nAccept: application/graphql-response+json\r\n\
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nAccept: application/graphql-response+json\r\n\
          Connection: close\r\n{headers}Content-Length: {}\r\n\r\n",
         body.len()
     )
@@ -108,7 +108,8 @@ fn post(headers: &str, body: &[u8]) -> Shot {
 }
 
 fn get(query: &str) -> Shot {
-    let request = format!("GET /graphql?query={query} HTTP/1.1\r\nHost: attack\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET /graphql?query={query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     Shot::Bytes(request.into_bytes().into())
 }
 

@@ -299,3 +299,132 @@ story!(a_token_is_renewed_over_an_open_socket, |house| {
     assert_eq!(ended(&mut socket).await["reason"], "EXPIRED");
     assert!(mutation("grantRole").contains("GrantRole"));
 });
+
+const CAPACITIES: &str =
+    "{ viewer { unit { name } roles capacities { actingFor unit { name } region { code } roles } } }";
+
+/// What comes of a query of somebody who acts for this.
+async fn acting(house: &House, token: &str, acting_for: &str, query: &str) -> (u16, Value) {
+    let request = house.http().post(house.url("/graphql")).header("Zhixing-Acting-For", acting_for);
+    let request = if token.is_empty() { request } else { request.bearer_auth(token) };
+    let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+    (answer.status().as_u16(), answer.json().await.unwrap())
+}
+
+story!(somebody_chooses_in_which_capacity_they_act, |house| {
+    let world = World::new(house).await;
+    let stranger = unit(house, "市商务局", "440800").await;
+    let provider = Provider::start(&[client("wei", json!({ "sub": "wei" }))]).await;
+    house.restart_trusting(provider.trusted(600, 0)).await;
+    let wei = provider.token("wei").await;
+    let grant = async |role: &str, unit: Option<&str>, region: &str| {
+        let input = json!({ "actor": "gov:wei", "role": role, "unitId": unit, "regionCode": region });
+        house.done(ADMINISTRATOR, "grantRole", input).await;
+    };
+    grant("UNIT_OFFICER", Some(&world.support), "440800").await;
+    grant("UNIT_OFFICER", Some(&world.lead), "440800").await;
+    grant("UNIT_APPROVER", Some(&world.lead), "440800").await;
+    grant("AUDITOR", None, "620000").await;
+    let viewer = house.ok(&wei, CAPACITIES, json!({})).await["viewer"].take();
+    assert_eq!(viewer["unit"]["name"], "市农业农村局", "the oldest, when none is chosen");
+    let capacity = |acting_for: &str, unit: Value, region: &str, roles: Value| {
+        json!({ "actingFor": acting_for, "unit": unit,
+        "region": { "code": region }, "roles": roles })
+    };
+    let known = json!([
+        capacity(&world.support, json!({ "name": "市农业农村局" }), "440800", json!(["UNIT_OFFICER"])),
+        capacity(
+            &world.lead,
+            json!({ "name": "市市场监管局" }),
+            "440800",
+            json!(["UNIT_OFFICER", "UNIT_APPROVER"])
+        ),
+        capacity("620000", Value::Null, "620000", json!(["AUDITOR"])),
+    ]);
+    assert_eq!(viewer["capacities"], known);
+    for (at, unit) in
+        [json!({ "name": "市农业农村局" }), json!({ "name": "市市场监管局" }), Value::Null].iter().enumerate()
+    {
+        let acting_for = text(&known[at]["actingFor"]);
+        let (status, body) = acting(house, &wei, &acting_for, CAPACITIES).await;
+        let viewer = &body["data"]["viewer"];
+        assert_eq!((status, &viewer["unit"], &viewer["roles"]), (200, unit, &known[at]["roles"]), "{body}");
+        assert_eq!(viewer["capacities"], known);
+    }
+    // What they do is done for that unit, and what another unit may do they may not.
+    let accept = format!(
+        "mutation {{ acceptTask(input: {{ id: \"{}\" }}) {{ position errors {{ code }} events {{ type }} }} }}",
+        world.task
+    );
+    let (_, body) = acting(house, &wei, &world.support, &accept).await;
+    assert_eq!(body["data"]["acceptTask"]["errors"][0]["code"], "NOT_PERMITTED", "{body}");
+    let (_, body) = acting(house, &wei, &world.lead, &accept).await;
+    assert_eq!(body["data"]["acceptTask"]["events"][0]["type"], "TaskAccepted", "{body}");
+    let query =
+        "query($id: ID!) { task(id: $id) { history(last: 1) { nodes { actor actorUnit { name } } } } }";
+    let event = &house.ok(OFFICE, query, json!({ "id": world.task })).await["task"]["history"]["nodes"][0];
+    assert_eq!(event, &json!({ "actor": "gov:wei", "actorUnit": { "name": "市市场监管局" } }));
+    // What is not theirs is refused by name, whoever they are.
+    let officer = format!("dev:li:UNIT_OFFICER:unit={}", world.lead);
+    for (token, acting_for) in [
+        (wei.as_str(), stranger.as_str()),
+        (&wei, "440800"),
+        (&wei, "nonsense"),
+        (ANONYMOUS, world.lead.as_str()),
+        (&officer, &stranger),
+    ] {
+        let (status, body) = acting(house, token, acting_for, CAPACITIES).await;
+        assert_eq!(status, 403, "{acting_for}: {body}");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "CAPACITY_NOT_HELD", "{body}");
+    }
+    assert_eq!(acting(house, &officer, &world.lead, CAPACITIES).await.0, 200);
+    let download = house.http().get(house.url("/due-items.csv")).bearer_auth(&wei);
+    let download = download.header("zhixing-acting-for", &stranger).send().await.unwrap();
+    assert_eq!(download.status(), 403);
+    // The same over a WebSocket, in the payload.
+    let said = |acting_for: &str| json!({ "headers": { "Authorization": format!("Bearer {wei}"), "Zhixing-Acting-For": acting_for } });
+    let mut socket = Socket::begin(house, said(&stranger)).await;
+    assert_eq!(socket.closed().await, (4403, "Capacity not held".to_owned()));
+    let mut socket = Socket::begin(house, said(&world.lead)).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
+    let ask =
+        json!({ "id": "1", "type": "subscribe", "payload": { "query": "{ viewer { unit { name } } }" } });
+    socket.send(ask).await;
+    let answer = socket.receive().await;
+    assert_eq!(answer["payload"]["data"]["viewer"]["unit"]["name"], "市市场监管局", "{answer}");
+    // A grant for another unit changes nothing of this capacity; when it ends, so does what rested on it.
+    assert_eq!(socket.receive().await["type"], "complete");
+    socket.follow(house.head(), json!({})).await;
+    grant("UNIT_OFFICER", Some(&stranger), "440800").await;
+    assert_eq!(socket.next().await["type"], "RoleGrantGranted", "they see their own grants, and go on");
+    let query = "query($unit: ID) { roleGrants(where: { unit: $unit }) { nodes { id } } }";
+    let grants = house.ok(ADMINISTRATOR, query, json!({ "unit": world.lead })).await;
+    for grant in grants["roleGrants"]["nodes"].as_array().unwrap() {
+        house.done(ADMINISTRATOR, "revokeRole", json!({ "id": grant["id"], "reason": "调离" })).await;
+    }
+    assert_eq!(ended(&mut socket).await["reason"], "ROLES_CHANGED");
+    assert_eq!(acting(house, &wei, &world.lead, CAPACITIES).await.0, 403);
+});
+
+story!(a_unit_in_the_token_brings_the_grants_of_its_region, |house| {
+    let lead = unit(house, "市市场监管局", "440800").await;
+    let provider = Provider::start(&[
+        client("wei", json!({ "sub": "wei", "roles": "officer", "unit": lead })),
+        client("zhao", json!({ "sub": "zhao", "unit": lead })),
+    ])
+    .await;
+    house.restart_trusting(provider.trusted(600, 0)).await;
+    for actor in ["gov:wei", "gov:zhao"] {
+        for (role, region) in [("INSPECTOR", "440800"), ("AUDITOR", "620000")] {
+            let input = json!({ "actor": actor, "role": role, "regionCode": region });
+            house.done(ADMINISTRATOR, "grantRole", input).await;
+        }
+    }
+    let wei = who(house, &provider.token("wei").await).await;
+    assert_eq!(
+        (&wei["roles"], &wei["region"]["code"]),
+        (&json!(["UNIT_OFFICER", "INSPECTOR"]), &json!("440800"))
+    );
+    let zhao = who(house, &provider.token("zhao").await).await;
+    assert_eq!((&zhao["roles"], &zhao["unit"]["name"]), (&json!(["INSPECTOR"]), &json!("市市场监管局")));
+});

@@ -406,3 +406,48 @@ async fn keys_are_kept_on_sqlite() {
 async fn keys_are_kept_on_postgres() {
     keys_are_kept(Base::Postgres).await;
 }
+
+story!(a_report_that_nobody_decides_on_is_announced_once_for_its_day, |house| {
+    let (waits, decided) =
+        (submit(house, ANONYMOUS, report()).await, submit(house, ANONYMOUS, report()).await);
+    assert_eq!(waits["decisionDueOn"], "2019-07-05");
+    let (waits, decided) = (id_of(house, &waits).await, id_of(house, &decided).await);
+    let scheduler = days::scheduler(&house.store);
+    // Friday 5 July 2019: Wednesday 3 to Friday 5 are three working days.
+    for (day, expected) in [("2019-07-01", (0, 0)), ("2019-07-02", (2, 0)), ("2019-07-02", (0, 0))] {
+        let round = days::round_on(house, &scheduler, day).await;
+        assert_eq!((round.due_soon, round.overdue), expected, "{day}");
+    }
+    house.done(INSPECTOR, "acceptViolationReport", json!({ "id": decided })).await;
+    for (day, expected) in
+        [("2019-07-05", (0, 0)), ("2019-07-08", (0, 1)), ("2019-07-08", (0, 0)), ("2019-07-30", (0, 0))]
+    {
+        let round = days::round_on(house, &scheduler, day).await;
+        assert_eq!((round.due_soon, round.overdue), expected, "{day}");
+    }
+    let query = "query($id: ID!) { violationReport(id: $id) { isOverdue history { nodes { type data happenedAt authenticationMethod } } } }";
+    let told = async |id: &str| -> Vec<(String, String, String)> {
+        let data = house.ok(OFFICE, query, json!({ "id": id })).await;
+        let events = data["violationReport"]["history"]["nodes"].as_array().unwrap().clone();
+        let announced = events.iter().filter(|event| event["authenticationMethod"] == "SYSTEM");
+        announced
+            .map(|event| (text(&event["type"]), text(&event["data"]["dueOn"]), text(&event["happenedAt"])))
+            .collect()
+    };
+    let expected = [
+        ("ViolationReportDueSoon", "2019-07-05", "2019-07-01T16:00:00"),
+        ("ViolationReportBecameOverdue", "2019-07-05", "2019-07-05T16:00:00"),
+    ];
+    let announced = told(&waits).await;
+    assert_eq!(announced.len(), expected.len(), "{announced:?}");
+    for ((event, due_on, at), expected) in announced.iter().zip(expected) {
+        assert_eq!((event.as_str(), due_on.as_str(), &at[..19]), expected);
+    }
+    assert_eq!(told(&decided).await.len(), 1, "decided in time");
+    // It is no business of the public, and nobody but the clock says it.
+    let due =
+        "{ dueItems(where: { kind: [VIOLATION_REPORT], isOverdue: true }) { nodes { id daysOverdue } } }";
+    let known = json!([{ "id": waits, "daysOverdue": 25 }]);
+    assert_eq!(house.ok(OFFICE, due, json!({})).await["dueItems"]["nodes"], known);
+    assert_eq!(house.ok(ANONYMOUS, due, json!({})).await["dueItems"]["nodes"], json!([]));
+});

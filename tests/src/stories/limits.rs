@@ -213,6 +213,14 @@ story!(an_allowed_origin_may_ask_and_follow, |house| {
         (answer.status().as_u16(), &answer.headers()["access-control-allow-origin"]),
         (200, &desk.parse().unwrap())
     );
+    let preflight =
+        house.http().request(reqwest::Method::OPTIONS, house.url("/graphql")).header("origin", desk);
+    let preflight = preflight
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", "zhixing-acting-for");
+    let allowed = preflight.send().await.unwrap();
+    let allowed = allowed.headers()["access-control-allow-headers"].to_str().unwrap().to_owned();
+    assert!(allowed.contains("zhixing-acting-for"), "{allowed}");
     let mut socket = house.url("/graphql").replacen("http", "ws", 1).into_client_request().unwrap();
     socket.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
     socket.headers_mut().insert("origin", desk.parse().unwrap());
@@ -220,4 +228,64 @@ story!(an_allowed_origin_may_ask_and_follow, |house| {
     // It says goodbye when the house closes the door.
     house.serve_with(settings()).await;
     assert!(socket.next().await.unwrap().unwrap().is_close());
+});
+
+story!(a_name_that_was_made_to_lead_here_leads_nowhere, |house| {
+    let ask = async |house: &House, host: &str, path: &str| {
+        let request = post(house, &json!({ "query": "{ viewer { actor } }" })).bearer_auth(OFFICE);
+        let request = match path {
+            "/graphql" => request,
+            path => house.http().get(house.url(path)),
+        };
+        let answer = request.header("host", host).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap_or_default())
+    };
+    let port = house.url("").rsplit_once(':').unwrap().1.to_owned();
+    for path in
+        ["/graphql", "/", "/graphql/schema.graphql", "/due-items.csv", "/metrics", "/healthz", "/nowhere"]
+    {
+        for host in [format!("evil.example:{port}"), "quality.example.cn".into(), "127.0.0.1.nip.io".into()] {
+            let (status, body) = ask(house, &host, path).await;
+            assert_eq!((status, code(&body)), (421, "HOST_NOT_LOCAL"), "{host}{path}: {body}");
+        }
+    }
+    for host in [format!("localhost:{port}"), format!("127.0.0.1:{port}"), format!("[::1]:{port}")] {
+        let (status, body) = ask(house, &host, "/graphql").await;
+        assert_eq!((status, &body["data"]["viewer"]["actor"]), (200, &json!("ann")), "{host}");
+    }
+    // A WebSocket is opened by a request like every other.
+    let mut socket = house.url("/graphql").replacen("http", "ws", 1).into_client_request().unwrap();
+    socket.headers_mut().insert("sec-websocket-protocol", "graphql-transport-ws".parse().unwrap());
+    socket.headers_mut().insert("host", "evil.example".parse().unwrap());
+    socket.headers_mut().insert("origin", "http://evil.example".parse().unwrap());
+    assert!(connect_async(socket).await.unwrap_err().to_string().contains("421"));
+    // Without development tokens the service is asked by whatever name it has.
+    house.serve_with(Settings { development_tokens: Some(false), ..settings() }).await;
+    assert_eq!(ask(house, "quality.example.cn", "/healthz").await.0, 200);
+});
+
+story!(tables_cost_what_queries_do, |house| {
+    World::new(house).await;
+    house
+        .serve_with(with(|limits| {
+            limits.client_cost_per_second = 1;
+            limits.client_cost_burst = 2_500;
+        }))
+        .await;
+    let table = async |token: &str, path: &str| {
+        house.http().get(house.url(path)).bearer_auth(token).send().await.unwrap()
+    };
+    for path in ["/due-items.csv", "/plans/ZJ-SMALL/tasks.xlsx"] {
+        assert_eq!(table(OFFICE, path).await.status(), 200, "{path}");
+    }
+    for path in ["/due-items.xlsx", "/plans/ZJ-SMALL/tasks.csv", "/plans/NONE/tasks.csv"] {
+        let refused = table(OFFICE, path).await;
+        assert_eq!(refused.status(), 429, "{path}");
+        let seconds: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+        assert!((1..=501).contains(&seconds), "{seconds}");
+    }
+    // It is one budget: a query that costs more than is left waits too. Others have their own.
+    let dear = "{ plans(first: 100) { nodes { id title status region { name } tasks(first: 4) { nodes { id } } } } }";
+    assert_eq!(house.ask(OFFICE, dear, json!({})).await.status, 429);
+    assert_eq!(table(OFFICE_TOO, "/due-items.csv").await.status(), 200);
 });

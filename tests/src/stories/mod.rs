@@ -15,6 +15,7 @@ mod limits;
 mod local_plans;
 mod nodes;
 mod pages;
+mod public_history;
 mod reporting;
 mod restart;
 mod retries;

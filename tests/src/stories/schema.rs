@@ -12,6 +12,37 @@ fn the_schema_file_is_fresh() {
     );
 }
 
+/// Otherwise every new type would move others about in the file.
+#[test]
+fn the_schema_text_is_in_order() {
+    const BLOCKS: [&str; 4] = ["type ", "input ", "enum ", "interface "];
+    let (text, mut described, mut in_block) = (zhixing_api::graphql::sdl(), false, false);
+    let (mut types, mut fields): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    let name = |line: &'static str| line.split(['(', ':', ' ', '{']).next().unwrap_or_default();
+    for line in Box::leak(text.into_boxed_str()).lines() {
+        if line.trim() == "\"\"\"" {
+            described = !described;
+            continue;
+        }
+        if described {
+            continue;
+        }
+        if let Some(block) = BLOCKS.iter().find_map(|block| line.strip_prefix(block)) {
+            types.push(name(block));
+            fields.clear();
+            in_block = true;
+        } else if line == "}" {
+            assert!(fields.is_sorted(), "{:?}: {fields:?}", types.last());
+            in_block = false;
+        } else if let Some(field) =
+            line.strip_prefix('\t').filter(|field| in_block && field.starts_with(char::is_alphabetic))
+        {
+            fields.push(name(field));
+        }
+    }
+    assert!(types.len() > 100 && types.is_sorted(), "{types:?}");
+}
+
 /// Everything in the schema without a description, except what the specification defines.
 async fn undescribed(house: &House) -> Vec<String> {
     let query = "{ __schema { types { name kind description } } }";

@@ -1,6 +1,7 @@
 //! The commands of `zhixing`.
 mod backup;
 mod export;
+mod grant;
 mod health;
 mod import;
 mod keys;
@@ -32,6 +33,7 @@ const EXAMPLES: &str = "Examples:
   zhixing import plan.json
   zhixing import breakdown.xlsx --plan AQKAAAAAAAAAAAAAAAAAAAAA --number-prefix A
   zhixing schema > schema.graphql
+  zhixing grant administrator --issuer https://id.example.cn --subject 248289761001
   zhixing verify
   zhixing export --output events.ndjson
   zhixing backup /backup/zhixing-2026-01-31.db
@@ -123,10 +125,21 @@ enum Command {
   zhixing simulate --data simulation --seed 7 --until 2012-12-31
   zhixing serve --data simulation                        and look at it")]
     Simulate(simulate::SimulateArguments),
-    /// The master key, which wraps the keys of persons
+    /// Grant a role to somebody of an identity provider, such as to the first administrator
+    #[command(after_help = "Examples:
+  zhixing grant administrator --issuer https://id.example.cn --subject 248289761001
+  zhixing grant leading-group-office --issuer https://id.example.cn --subject ann --region 620000 \\
+    --note 'Letter of appointment 2026/7'
+
+It is an event like every other, also while the service runs. Everything after the first administrator can be
+granted and revoked over GraphQL (grantRole, revokeRole).")]
+    Grant(grant::GrantArguments),
+    /// The master key, which wraps the keys of persons, and keys of connected systems
     #[command(after_help = "Examples:
   zhixing keys init                  before the first start, to keep the master key elsewhere
-  zhixing keys rotate-master         also while the service runs")]
+  zhixing keys rotate-master         also while the service runs
+  zhixing keys issue-service-key --name 'Credit platform' --unit AQEAAAAAAAAAAAAAAAAAAAAA --role integrator \\
+    --region 620000 --expires-on 2026-12-31 > token")]
     Keys {
         #[command(subcommand)]
         command: keys::KeysCommand,
@@ -237,7 +250,8 @@ pub async fn run() -> Result<(), Failure> {
             screen::say(&time::moved(&pool(&settings).await?, &after).await?);
             Ok(())
         }
-        Command::Keys { command } => keys::keys(&settings, &command).await,
+        Command::Grant(arguments) => grant::grant(&open(&settings).await?, &settings, arguments).await,
+        Command::Keys { command } => keys::keys(&settings, command).await,
         Command::Health { url } => health::ask(&url).await,
     }
 }

@@ -7,6 +7,9 @@ use tokio_rustls::{
     rustls::{ClientConfig, RootCertStore, crypto::ring, pki_types::ServerName},
 };
 
+/// More than the buffers of any system take.
+const MUCH: usize = 64 << 20;
+
 struct Door {
     address: SocketAddr,
     stop: watch::Sender<bool>,
@@ -16,6 +19,7 @@ struct Door {
 async fn open(settings: &Settings, tls: Option<Arc<Tls>>) -> Door {
     let router = Router::new()
         .route("/", get(async |Extension(Address(address)): Extension<Address>| address.to_string()))
+        .route("/much", get(async || vec![b'x'; MUCH]))
         .route("/slow", get(async || tokio::time::sleep(Duration::from_millis(300)).await))
         .route(
             "/socket",
@@ -188,4 +192,38 @@ async fn tls_is_spoken_with_a_certificate() {
     assert!(tls.refresh().unwrap());
     assert!(first.connect(name.clone(), door.connect().await).await.is_err());
     assert!(connector(next.cert.der().clone()).connect(name, door.connect().await).await.is_ok());
+}
+
+#[tokio::test]
+async fn who_does_not_read_loses_the_connection_and_who_reads_slowly_does_not() {
+    let limited = settings(|settings| {
+        settings.limits.connections = 1;
+        settings.limits.write_timeout_ms = 300;
+    });
+    let door = open(&limited, None).await;
+    let mut silent = door.connect().await;
+    silent.write_all(b"GET /much HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    // The only place is free again, although the silent one holds on.
+    let mut next = door.connect().await;
+    assert!(ask(&mut next, "/", "").await.unwrap().starts_with("HTTP/1.1 200"));
+    drop(next);
+    let mut rest = Vec::new();
+    let cut = timeout(Duration::from_secs(10), silent.read_to_end(&mut rest)).await.unwrap();
+    assert!(cut.is_err() || rest.len() < MUCH, "all of it was written");
+    // Whoever takes a little again and again is not cut, longer than the limit in all.
+    let mut slow = door.connect().await;
+    slow.write_all(b"GET /much HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.unwrap();
+    let (mut buffer, mut taken) = (vec![0; 4 << 20], 0);
+    let begun = std::time::Instant::now();
+    loop {
+        let length = slow.read(&mut buffer).await.unwrap();
+        if length == 0 {
+            break;
+        }
+        taken += length;
+        if begun.elapsed() < Duration::from_millis(700) {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+    }
+    assert!(taken > MUCH, "{taken}");
 }

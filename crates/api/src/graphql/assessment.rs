@@ -1,7 +1,7 @@
 //! Assessments, as the API shows and takes them: every score with the figures and events behind it.
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result, SimpleObject};
 use futures_util::FutureExt;
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::Condition;
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
@@ -36,7 +36,7 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, named, view, visible},
+    view::{Fold, Life, Visible, Wanted, named, view, visible, in_public},
 };
 
 view! {
@@ -164,7 +164,7 @@ impl Fold for Assessment {
 impl Assessment {
     /// Whether a viewer sees more of it than the result that is published.
     pub fn is_inside(&self, viewer: &Viewer) -> bool {
-        let seen = Seen { published: false, region: Some(self.region_code), units: vec![self.unit_id.0] };
+        let seen = Seen { published: None, region: Some(self.region_code), units: vec![self.unit_id.0] };
         policy::sight(viewer, Kind::Assessment).is_inside(&seen)
     }
 }
@@ -180,11 +180,17 @@ impl Visible for Assessment {
         }
     }
 
+    fn own(viewer: &Viewer) -> Option<Condition> {
+        named(viewer, "id", &[ASSESSED])
+    }
+
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
     fn seen_by(viewer: &Viewer) -> Condition {
-        // Of the public is the result that nobody can object to any more; what led to it is not.
-        let settled = [AssessmentStatus::Final, AssessmentStatus::Applied];
-        let settled = of_visible_plans(viewer).add(Expr::col("status").is_in(settled));
-        visible(viewer, Kind::Assessment, settled, named(viewer, "id", &[ASSESSED]))
+        let settled = of_visible_plans(viewer).add(in_public(Kind::Assessment));
+        visible(viewer, Kind::Assessment, settled, Self::own(viewer))
     }
 }
 
@@ -218,14 +224,13 @@ impl ScoreEvidence {
     async fn version(&self) -> i64 {
         self.0.version
     }
-    /// The event itself; null when the viewer may not see its object.
+    /// The event itself; null when the viewer may not see its object, or not so far back.
     async fn event(&self, ctx: &Context<'_>) -> Result<Option<event::Event>> {
-        if node::load(ctx, self.0.subject).boxed().await?.is_none() {
-            return Ok(None);
-        }
+        let since = node::since(ctx.session(), self.0.subject).boxed().await?;
         let (stream, after) = (self.0.subject.uuid, self.0.version - 1);
         let events = ctx.store().pool().read_stream(stream, after, 1).await.map_err(error::fault)?;
-        Ok(events.into_iter().next().map(|found| event::Event(found.into())))
+        let told = events.into_iter().next().filter(|event| since.is_some_and(|since| event.position >= since));
+        Ok(told.map(|found| event::Event(found.into())))
     }
 }
 

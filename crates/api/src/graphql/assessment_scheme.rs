@@ -1,7 +1,7 @@
 //! Assessment schemes, as the API shows and takes them, and the league table of each.
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result};
 use futures_util::FutureExt;
-use sea_query::{Condition, Expr, ExprTrait};
+use sea_query::Condition;
 use sqlx::types::Json;
 use uuid::Uuid;
 use zhixing_domain::{
@@ -26,7 +26,7 @@ use super::{
     league_table::{self, LeagueRow},
     plan::{Plan, of_visible_plans},
     region::Region,
-    view::{Fold, Life, Visible, Wanted, view, visible},
+    view::{Fold, Life, Visible, Wanted, view, visible, in_public},
     workbench::Workbench,
 };
 
@@ -85,9 +85,13 @@ impl Visible for AssessmentScheme {
         }
     }
 
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
     fn seen_by(viewer: &Viewer) -> Condition {
-        let issued = Condition::all().add(Expr::col("status").ne(AssessmentSchemeStatus::Draft));
-        visible(viewer, Kind::AssessmentScheme, of_visible_plans(viewer).add(issued), None)
+        let issued = of_visible_plans(viewer).add(in_public(Kind::AssessmentScheme));
+        visible(viewer, Kind::AssessmentScheme, issued, Self::own(viewer))
     }
 }
 

@@ -10,19 +10,22 @@ use zhixing_domain::{Id, Viewer};
 use zhixing_event_store::{EventStore, View};
 
 use super::{error, found::Found, loader::Rows, view::Visible};
+use crate::identity::{Capacity, Visitor};
 
 /// What belongs to one request: who asks, and the rows already read. Clones share them.
 #[derive(Clone)]
 pub struct Session {
     /// Who asks.
     pub viewer: Viewer,
+    /// The capacities that they may choose.
+    pub capacities: Arc<[Capacity]>,
     rows: Arc<Mutex<Rows>>,
 }
 
 impl Session {
     /// A session for this viewer.
-    pub fn new(store: EventStore, viewer: Viewer) -> Self {
-        Self { rows: Arc::new(Mutex::new(Rows::new(store, viewer.clone()))), viewer }
+    pub fn new(store: EventStore, Visitor { viewer, capacities }: Visitor) -> Self {
+        Self { rows: Arc::new(Mutex::new(Rows::new(store, viewer.clone()))), viewer, capacities }
     }
 
     /// Forgets the rows that were read, because something has changed.
@@ -38,9 +41,11 @@ impl Session {
 
     /// Adds a session to a request whose viewer is known.
     pub fn prepare(store: &EventStore, request: Request) -> Request {
-        let viewer = request.data.get(&TypeId::of::<Viewer>()).and_then(|data| data.downcast_ref::<Viewer>());
-        let viewer = viewer.cloned().unwrap_or_else(Viewer::anonymous);
-        request.data(Self::new(store.clone(), viewer))
+        let visitor =
+            request.data.get(&TypeId::of::<Visitor>()).and_then(|data| data.downcast_ref::<Visitor>());
+        let nobody = || Visitor { viewer: Viewer::anonymous(), capacities: Arc::new([]) };
+        let visitor = visitor.cloned().unwrap_or_else(nobody);
+        request.data(Self::new(store.clone(), visitor))
     }
 }
 

@@ -165,19 +165,21 @@ fn version(field: &str, cursor: &str) -> Result<i64> {
     number.ok_or_else(|| error::invalid(field, "is not a cursor of this connection"))
 }
 
-/// Events 1 to `last_version` of an object. Versions have no gaps, so a page is a range of them.
+/// Events of an object behind a version and up to another. Versions have no gaps, so a page is a range of them.
 ///
 /// # Errors
 /// When an argument breaks its form, or the database fails.
 pub async fn history(
     ctx: &Context<'_>,
     stream: Uuid,
-    last_version: i64,
+    (untold, last_version): (i64, i64),
     paging: Paging,
 ) -> Result<EventConnection> {
     let (limit, from_end) = paging.size()?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let behind = paging.after.as_deref().map_or(Ok(0), |text| version("after", text))?.clamp(0, last_version);
+    let last_version = last_version.max(untold);
+    let behind = paging.after.as_deref().map_or(Ok(0), |text| version("after", text))?;
+    let behind = behind.clamp(untold, last_version);
     let before = paging.before.as_deref().map_or(Ok(last_version + 1), |text| version("before", text))?;
     let before = before.clamp(behind + 1, last_version + 1);
     let (start, end) = if from_end {
@@ -193,12 +195,12 @@ pub async fn history(
         .map(|event| EventEdge { cursor: cursor(event.0.version), node: event.clone() })
         .collect();
     let page_info = PageInfo {
-        has_previous_page: start > 0,
+        has_previous_page: start > untold,
         has_next_page: end < last_version,
         start_cursor: edges.first().map(|edge| edge.cursor.clone()),
         end_cursor: edges.last().map(|edge| edge.cursor.clone()),
     };
-    Ok(EventConnection { edges, nodes, page_info, total_count: last_version })
+    Ok(EventConnection { edges, nodes, page_info, total_count: last_version - untold })
 }
 
 /// Which changes to follow; what is left out does not narrow.
@@ -245,14 +247,16 @@ fn filter_of(wanted: Option<ChangeWhere>) -> Result<EventFilter> {
     })
 }
 
-/// Whether the viewer may see what an event is about. Its region answers for most; the rest is looked up.
+/// Whether the viewer may see an event: what it is about, and not from before it became public for them. Its region
+/// answers for most; the rest is looked up.
 async fn sees(session: &Session, event: &Shared) -> Result<bool> {
     let sight = policy::sight(&session.viewer, event.kind);
     let by_region = Seen { region: event.region_code, ..Seen::default() };
     if sight.is_inside(&by_region) {
         return Ok(true);
     }
-    node::is_open_to(session, GlobalId { kind: event.kind, uuid: event.stream_id }).await
+    let since = node::since(session, GlobalId { kind: event.kind, uuid: event.stream_id }).await?;
+    Ok(since.is_some_and(|since| event.position >= since))
 }
 
 /// What can be followed.

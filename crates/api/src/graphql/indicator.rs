@@ -178,11 +178,19 @@ impl Visible for Indicator {
         }
     }
 
+    fn own(viewer: &Viewer) -> Option<Condition> {
+        named(viewer, "task_id", &[LEAD, SUPPORT])
+    }
+
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
     fn seen_by(viewer: &Viewer) -> Condition {
         visible(viewer, Kind::Indicator, in_visible_plan(viewer), names(viewer, "task_id", &[LEAD, SUPPORT]))
     }
     fn seen_of_all_by(viewer: &Viewer) -> Condition {
-        visible(viewer, Kind::Indicator, of_visible_plans(viewer), named(viewer, "task_id", &[LEAD, SUPPORT]))
+        visible(viewer, Kind::Indicator, of_visible_plans(viewer), Self::own(viewer))
     }
 }
 

@@ -62,6 +62,11 @@ impl Rows {
         Self { inner: Arc::new(Inner { store, viewer, tables: Mutex::default() }) }
     }
 
+    /// What they are read from.
+    pub fn store(&self) -> &EventStore {
+        &self.inner.store
+    }
+
     /// The same without what was read.
     #[must_use]
     pub fn anew(&self) -> Self {

@@ -25,7 +25,7 @@ use super::{
     survey::Survey,
     task::Task,
     unit::Unit,
-    view::Visible,
+    view::{self, Visible},
     violation_report::ViolationReport,
 };
 
@@ -109,14 +109,14 @@ pub async fn load(ctx: &Context<'_>, id: GlobalId) -> Result<Option<Node>> {
     })
 }
 
-/// Whether there is such an object and the viewer of a session may see it.
+/// From which place in the log on the viewer of a session sees the life of an object; `None` when there is none or they
+/// may not see it.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn is_open_to(session: &Session, id: GlobalId) -> Result<bool> {
-    async fn found<V: View + Visible>(session: &Session, key: uuid::Uuid) -> Result<bool> {
-        let rows = session.rows().load::<V>(vec![key]).await;
-        rows.map(|rows| !rows.is_empty()).map_err(|fault| error::shared_fault(&fault))
+pub async fn since(session: &Session, id: GlobalId) -> Result<Option<i64>> {
+    async fn found<V: View + Visible>(session: &Session, key: uuid::Uuid) -> Result<Option<i64>> {
+        view::since::<V>(session, key).await.map_err(|fault| error::shared_fault(&fault))
     }
     match id.kind {
         Kind::Unit => found::<Unit>(session, id.uuid).await,

@@ -32,7 +32,7 @@ use super::{
     task::{self, TaskConnection, TaskOrder, TaskWhere},
     task_tree::TaskTree,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, one_of, view, visible},
+    view::{Fold, Life, Visible, Wanted, in_public, one_of, view, visible},
 };
 
 view! {
@@ -165,8 +165,7 @@ impl Visible for Plan {
     }
 
     fn seen_by(viewer: &Viewer) -> Condition {
-        let issued = Condition::all().add(Expr::col("status").ne(PlanStatus::Draft));
-        visible(viewer, Kind::Plan, issued, None)
+        visible(viewer, Kind::Plan, in_public(Kind::Plan), Self::own(viewer))
     }
 }
 

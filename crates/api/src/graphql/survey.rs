@@ -30,7 +30,7 @@ use super::{
     plan::{Plan, of_visible_plans},
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, view, visible},
+    view::{Fold, Life, Visible, Wanted, view, visible, in_public},
 };
 
 view! {
@@ -213,11 +213,18 @@ impl Visible for Survey {
         }
     }
 
-    fn seen_by(viewer: &Viewer) -> Condition {
-        let published = of_visible_plans(viewer).add(Expr::col("status").eq(SurveyStatus::Published));
+    fn own(viewer: &Viewer) -> Option<Condition> {
         let units = viewer.units.iter().map(|unit| unit.uuid());
-        let own = Condition::all().add(Expr::col("unit_id").is_in(units));
-        visible(viewer, Kind::Survey, published, Some(own))
+        Some(Condition::all().add(Expr::col("unit_id").is_in(units)))
+    }
+
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
+    fn seen_by(viewer: &Viewer) -> Condition {
+        let published = of_visible_plans(viewer).add(in_public(Kind::Survey));
+        visible(viewer, Kind::Survey, published, Self::own(viewer))
     }
 }
 

@@ -335,11 +335,19 @@ impl Visible for Task {
         }
     }
 
+    fn own(viewer: &Viewer) -> Option<Condition> {
+        named(viewer, "id", &[LEAD, SUPPORT])
+    }
+
+    fn published_with(&self) -> Option<Uuid> {
+        Some(self.plan_id.0.uuid())
+    }
+
     fn seen_by(viewer: &Viewer) -> Condition {
         visible(viewer, Kind::Task, in_visible_plan(viewer), names(viewer, "id", &[LEAD, SUPPORT]))
     }
     fn seen_of_all_by(viewer: &Viewer) -> Condition {
-        visible(viewer, Kind::Task, of_visible_plans(viewer), named(viewer, "id", &[LEAD, SUPPORT]))
+        visible(viewer, Kind::Task, of_visible_plans(viewer), Self::own(viewer))
     }
 }
 

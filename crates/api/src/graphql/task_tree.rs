@@ -14,7 +14,15 @@ use zhixing_domain::{
 use zhixing_event_store::store::AsOf;
 
 use super::{
-    connection::Narrow, context::Ask, error, event::Event, found::Found, plan::Plan, task::Task, unit::Unit,
+    connection::Narrow,
+    context::Ask,
+    error,
+    event::Event,
+    found::Found,
+    plan::Plan,
+    task::Task,
+    unit::Unit,
+    view::{self, Told, nothing},
 };
 
 /// Most tasks that a tree is made of.
@@ -63,6 +71,9 @@ impl TaskTree {
         let known = Condition::all()
             .has("plan_id", Some(plan.life.id))
             .add(Expr::col("created_at").lte(Expr::value(last_instant(on))));
+        // What was drafted before the plan was public is told to those only who see it from inside.
+        let since = Self::told_since(ctx, plan).await?;
+        let known = if since.is_none_or(|since| since > last_instant(on)) { nothing() } else { known };
         let tasks: Vec<Task> = ctx.store().pool().all(known, MOST + 1).await.map_err(error::fault)?;
         if tasks.len() as u64 > MOST {
             return Err(error::invalid("taskTree", "has more than 20,000 tasks"));
@@ -84,6 +95,19 @@ impl TaskTree {
             rows.push(TaskTreeRow { depth, children, task: Found::new(task) });
         }
         Ok(Self { on, rows, total_rows })
+    }
+
+    /// Since when the viewer is told of the plan; `None` when they may not see it.
+    async fn told_since(ctx: &Context<'_>, plan: &Plan) -> Result<Option<DateTime<Utc>>> {
+        let since = view::since::<Plan>(ctx.session(), plan.life.id.0.uuid()).await;
+        match since.map_err(|fault| error::shared_fault(&fault))? {
+            None => Ok(None),
+            Some(0) => Ok(Some(DateTime::<Utc>::MIN_UTC)),
+            Some(position) => {
+                let event = ctx.store().pool().read_log(position - 1, 1).await.map_err(error::fault)?.pop();
+                Ok(event.map(|event| event.recorded_at))
+            }
+        }
     }
 }
 
@@ -145,7 +169,9 @@ pub async fn assignments_of(
     id: Key<domain::Task>,
     version: i64,
 ) -> Result<Vec<TaskAssignment>> {
-    let events = ctx.store().pool().read_stream(id.0.uuid(), 0, MOST_EVENTS).await.map_err(error::fault)?;
+    let Told { untold, .. } = Told::of::<Task>(ctx, id.0.uuid()).await?;
+    let events =
+        ctx.store().pool().read_stream(id.0.uuid(), untold, MOST_EVENTS).await.map_err(error::fault)?;
     let mut found: Vec<TaskAssignment> = Vec::new();
     for event in events.into_iter().filter(|event| event.version <= version) {
         let decoded = event.decode::<domain::Task>().map_err(error::fault)?;

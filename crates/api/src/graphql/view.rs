@@ -4,15 +4,19 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sea_query::{Condition, Expr, ExprTrait, Query, SelectStatement};
 use serde::{Deserialize, Serialize};
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 use uuid::Uuid;
-use zhixing_domain::{Aggregate, Kind, Viewer, id::Key, policy};
+use zhixing_domain::{
+    Aggregate, Kind, Viewer,
+    id::Key,
+    policy::{self, Seen},
+};
 use zhixing_event_store::{Error, Link, Meta, Row, Table, View, store::AsOf, view::WriteRow};
 
 use super::{
     action::{Action, actions_of},
     connection::{Narrow, Paging},
-    context::Ask,
+    context::{Ask, Session},
     error,
     event::{EventConnection, history},
 };
@@ -29,6 +33,14 @@ pub trait Visible: Row {
     const RELATIONS: &'static [&'static str] = &[];
     /// Adds the keys of the rows that one of [`Self::RELATIONS`] leads to.
     fn related(&self, _relation: &str, _wanted: &mut Wanted) {}
+    /// The rows that name one of the viewer's units, which see them from inside.
+    fn own(_viewer: &Viewer) -> Option<Condition> {
+        None
+    }
+    /// The plan without which it is not public.
+    fn published_with(&self) -> Option<Uuid> {
+        None
+    }
     /// What each view says for itself; asked through [`Self::visible_to`] only.
     fn seen_by(viewer: &Viewer) -> Condition;
     /// The condition, to which more can be added that must hold as well. (To add to a condition of alternatives adds an
@@ -51,6 +63,76 @@ fn together(seen: Condition) -> Condition {
     if seen.is_empty() { seen } else { Condition::all().add(seen) }
 }
 
+/// From which place in the log on the viewer sees the life of an object, by [`policy::sight`]; `None` when they do not see
+/// the object. What was public before its plan is public with the plan.
+///
+/// # Errors
+/// When the database fails.
+pub async fn since<V: View + Visible>(session: &Session, key: Uuid) -> Result<Option<i64>, Arc<Error>> {
+    let (kind, viewer, rows) = (V::Of::KIND, &session.viewer, session.rows());
+    let sight = policy::sight(viewer, kind);
+    if sight.is_whole() {
+        return Ok(Some(0));
+    }
+    let Some(row) = rows.load::<V>(vec![key]).await?.pop() else { return Ok(None) };
+    if !sight.published {
+        // Then nobody sees it but from inside.
+        return Ok(Some(0));
+    }
+    let pool = rows.store().pool();
+    let mut seen = Seen { region: row.fact().region, ..Seen::default() };
+    if let Some(own) = V::own(viewer).filter(|_| !sight.units.is_empty()) {
+        let own = Condition::all().add(own).add(Expr::col("id").eq(key));
+        if pool.count::<V>(own).await? > 0 {
+            seen.units.clone_from(&sight.units);
+        }
+    }
+    if !sight.is_inside(&seen) {
+        seen.published = pool.entered(key, &policy::public_states(kind)).await?;
+        if let Some(plan) = row.published_with() {
+            let plan = pool.entered(plan, &policy::public_states(Kind::Plan)).await?;
+            seen.published = seen.published.zip(plan).map(|(own, plan)| Ord::max(own, plan));
+        }
+    }
+    Ok(sight.since(&seen))
+}
+
+/// What of an object's life a viewer sees who has the object in hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// How many events are not told.
+    pub untold: i64,
+    /// The first version whose state is told: what it was when it became public.
+    pub least: i64,
+}
+
+impl Told {
+    /// What the viewer sees of the life of an object of this view.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of<V: View + Visible>(ctx: &Context<'_>, key: Uuid) -> async_graphql::Result<Self> {
+        const WHOLE: Told = Told { untold: 0, least: 0 };
+        let session = ctx.session();
+        // What is never published came into this hand from inside.
+        if !policy::sight(&session.viewer, V::Of::KIND).published {
+            return Ok(WHOLE);
+        }
+        let pool = ctx.store().pool();
+        let since = since::<V>(session, key).await.map_err(|fault| error::shared_fault(&fault))?;
+        // Who may not see it any more, or not yet, is told nothing of its past.
+        let since = since.unwrap_or(i64::MAX);
+        if since == 0 {
+            return Ok(WHOLE);
+        }
+        let untold = pool.count_before(key, since).await.map_err(error::fault)?;
+        // Unless an event of its own made it public, what it was just before is what became public.
+        let next = pool.read_stream(key, untold, 1).await.map_err(error::fault)?;
+        let by_own = next.first().is_some_and(|event| event.position == since);
+        Ok(Self { untold, least: if by_own { untold + 1 } else { untold } })
+    }
+}
+
 /// Rows without a place that only those see who work for the government.
 pub fn for_officials(viewer: &Viewer) -> Condition {
     if viewer.is_official() { Condition::all() } else { nothing() }
@@ -64,6 +146,11 @@ pub fn visible(viewer: &Viewer, kind: Kind, published: Condition, own: Option<Co
     }
     let published = if sight.published { published } else { nothing() };
     Condition::any().add(published).add(inside(viewer, kind, own))
+}
+
+/// Rows in a state in which their kind is published, by [`policy::public_states`].
+pub fn in_public(kind: Kind) -> Condition {
+    Condition::all().add(Expr::col("status").is_in(policy::public_states(kind)))
 }
 
 /// The rows of a kind that a viewer sees although they are not published.
@@ -183,7 +270,8 @@ impl<T: Shown> Life<T> {
     async fn updated_at(&self) -> DateTime<Utc> {
         self.updated_at
     }
-    /// The object as it was after `version` events, or at the instant `time`; null when it did not exist yet.
+    /// The object as it was after `version` events, or at the instant `time`; null when it did not exist yet, or was not
+    /// public yet and is seen only because it is.
     async fn as_of(
         &self,
         ctx: &Context<'_>,
@@ -196,9 +284,11 @@ impl<T: Shown> Life<T> {
             (None, Some(time)) => AsOf::Time(time),
             _ => return Err(error::invalid("version", "give either version or time")),
         };
-        ctx.store().as_of::<T::View>(self.id.0, until).boxed().await.map_err(error::fault)
+        let told = Told::of::<T::View>(ctx, self.id.0.uuid()).boxed().await?;
+        let then = ctx.store().as_of::<T::View>(self.id.0, until).boxed().await.map_err(error::fault)?;
+        Ok(then.filter(|row| row.version() >= told.least))
     }
-    /// The events of the object's life, oldest first.
+    /// The events of the object's life, oldest first; since it became public, for those who see it only because it is.
     async fn history(
         &self,
         ctx: &Context<'_>,
@@ -207,7 +297,9 @@ impl<T: Shown> Life<T> {
         #[graphql(desc = "The last so many events, at most 100.")] last: Option<i32>,
         #[graphql(desc = "Events before this cursor.")] before: Option<String>,
     ) -> async_graphql::Result<EventConnection> {
-        history(ctx, self.id.0.uuid(), self.version, Paging { first, after, last, before }).boxed().await
+        let told = Told::of::<T::View>(ctx, self.id.0.uuid()).boxed().await?;
+        let paging = Paging { first, after, last, before };
+        history(ctx, self.id.0.uuid(), (told.untold, self.version), paging).boxed().await
     }
     /// Every action of this object's lifecycle and of what can be created under it: whether the viewer may take it now,
     /// and if not, why.

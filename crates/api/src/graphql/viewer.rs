@@ -3,6 +3,7 @@ use async_graphql::{Context, Object, Result};
 use zhixing_domain::{Role, Viewer as Domain, policy::AuthenticationMethod};
 
 use super::{context::Ask, found::Found, region::Region, unit::Unit};
+use crate::identity::Capacity;
 
 /// Who is asking, and in which capacity (当前访问者).
 #[derive(Clone, Debug)]
@@ -33,6 +34,42 @@ impl Viewer {
     /// How they proved who they are.
     async fn authentication_method(&self) -> AuthenticationMethod {
         self.0.method
+    }
+    /// The capacities that they may choose, the usual one first; at most 100.
+    async fn capacities(&self, ctx: &Context<'_>) -> Vec<ViewerCapacity> {
+        ctx.session().capacities.iter().take(MOST).cloned().map(ViewerCapacity).collect()
+    }
+}
+
+/// Most capacities that are listed.
+const MOST: usize = 100;
+
+/// A capacity that somebody may act in: for one unit or a region (可选身份).
+#[derive(Clone, Debug)]
+pub struct ViewerCapacity(Capacity);
+
+/// A capacity that somebody may act in: for one unit or a region (可选身份).
+#[Object]
+impl ViewerCapacity {
+    /// What chooses it: the value of the header `Zhixing-Acting-For`, or of the same name in the payload of
+    /// `connection_init`.
+    async fn acting_for(&self) -> String {
+        self.0.acting_for()
+    }
+    /// The unit that they act for in it, if it is for one.
+    async fn unit(&self, ctx: &Context<'_>) -> Result<Option<Found<Unit>>> {
+        match self.0.unit {
+            Some(id) => ctx.load(id).await,
+            None => Ok(None),
+        }
+    }
+    /// Where their authority ends in it.
+    async fn region(&self) -> Option<Region> {
+        Region::find(self.0.region)
+    }
+    /// What they are trusted with in it.
+    async fn roles(&self) -> &[Role] {
+        &self.0.roles
     }
 }
 

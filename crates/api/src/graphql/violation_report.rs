@@ -16,7 +16,7 @@ use zhixing_domain::{
     },
     id::Key,
     organisation::unit,
-    time::{AppliedLimit, CalendarVersion},
+    time::{AppliedLimit, CalendarVersion, DueClock},
 };
 use zhixing_event_store::Link;
 
@@ -137,10 +137,20 @@ view! {
         identity_requests: Json<Vec<InformerIdentityRequest>>,
         #[graphql(skip)]
         identity_openings: Json<Vec<InformerIdentityOpening>>,
+        #[graphql(skip)]
+        due_set_at: Option<DateTime<Utc>>,
+        #[graphql(skip)]
+        due_soon_pending: Option<Date>,
+        #[graphql(skip)]
+        overdue_pending: Option<Date>,
     }
 }
 
 impl ViolationReport {
+    fn announce_nothing(&mut self) {
+        self.due_soon_pending = None;
+        self.overdue_pending = None;
+    }
     fn nothing_of_the_informer(&mut self) {
         self.informer_name = None;
         self.informer_phone = None;
@@ -169,6 +179,8 @@ impl Fold for ViolationReport {
             return None;
         };
         let received_on = Date::of(life.updated_at);
+        let mut clock = DueClock::default();
+        clock.set(decision_due.as_ref().map(|due| due.due_on), life.updated_at);
         Some(Self {
             life,
             status: ViolationReportStatus::Received,
@@ -202,6 +214,9 @@ impl Fold for ViolationReport {
             closed_note: None,
             identity_requests: Json(Vec::new()),
             identity_openings: Json(Vec::new()),
+            due_set_at: clock.set_at(),
+            due_soon_pending: clock.due_soon_pending(),
+            overdue_pending: clock.overdue_pending(),
         })
     }
 
@@ -210,11 +225,15 @@ impl Fold for ViolationReport {
         let today = Some(Date::of(at));
         match event {
             Event::Received { .. } => {}
+            Event::DueSoon(_) => self.due_soon_pending = None,
+            Event::BecameOverdue { .. } => self.overdue_pending = None,
             Event::Accepted { note } => {
+                self.announce_nothing();
                 self.decided_on = today;
                 self.accepted_note.clone_from(note);
             }
             Event::NotAccepted { reason } => {
+                self.announce_nothing();
                 self.decided_on = today;
                 self.rejected_reason = Some(reason.clone());
             }

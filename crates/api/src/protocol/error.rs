@@ -26,10 +26,14 @@ pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 pub const UNAUTHENTICATED: &str = "UNAUTHENTICATED";
 /// Who is asking cannot be found out now.
 pub const IDENTITY_UNAVAILABLE: &str = "IDENTITY_UNAVAILABLE";
+/// Whoever is asking does not act in the capacity that they chose.
+pub const CAPACITY_NOT_HELD: &str = "CAPACITY_NOT_HELD";
 /// A stream ended because what it was let in for no longer holds; `extensions.reason` says why.
 pub const ACCESS_CHANGED: &str = "ACCESS_CHANGED";
 /// The page that opens the socket comes from somewhere else.
 pub const FORBIDDEN_ORIGIN: &str = "FORBIDDEN_ORIGIN";
+/// The request is to another host than this machine, and development tokens are taken here.
+pub const HOST_NOT_LOCAL: &str = "HOST_NOT_LOCAL";
 /// The HTTP method does not fit.
 pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 /// No media type of `Accept` can be served.

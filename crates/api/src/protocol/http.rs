@@ -3,7 +3,10 @@
 use super::media::{self, Accepted, Json};
 use super::reply::Reply;
 use super::request::Params;
-use super::{Address, Authenticator, Endpoint, REQUEST_ID, Refused, clients, error, millis, stream, ws};
+use super::{
+    Address, Authenticator, Endpoint, REQUEST_ID, Refused, RefusedWhat, Said, clients, error, millis, stream,
+    ws,
+};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
 use axum::body::Body;
@@ -97,10 +100,10 @@ async fn answer<E: Executor, A: Authenticator>(
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, error::error(error::NOT_ACCEPTABLE, message)));
     }
     let authenticator = &endpoint.inner.authenticator;
-    let authorization = authorization(request.headers())?.map(ToOwned::to_owned);
-    let viewer = authenticator.authenticate(authorization.as_deref()).await.map_err(unknown)?;
+    let said = Said::of(request.headers()).map_err(unknown)?;
+    let viewer = authenticator.authenticate(&said).await.map_err(unknown)?;
     // Asked for before anything runs, so that no change falls in between.
-    let changed = authenticator.changed(authorization.as_deref(), &viewer);
+    let changed = authenticator.changed(&said, &viewer);
     let client = endpoint.client(&viewer, address(&request));
     let (parts, body) = request.into_parts();
     let params = if method == Method::GET {
@@ -146,12 +149,6 @@ async fn answer<E: Executor, A: Authenticator>(
     }
 }
 
-/// The `Authorization` header, which must be text.
-pub(super) fn authorization(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
-    let value = headers.get(header::AUTHORIZATION).map(HeaderValue::to_str).transpose();
-    value.map_err(|_| Refusal::unauthenticated("the Authorization header is not text"))
-}
-
 /// Where the request comes from, if whoever accepted it said so.
 pub(super) fn address(request: &Request) -> Option<Address> {
     request.extensions().get::<Address>().copied()
@@ -185,12 +182,13 @@ async fn from_body<E: Executor, A: Authenticator>(
 }
 
 /// Who did not get in.
-fn unknown(refused: Refused) -> Refusal {
-    if refused.unavailable {
-        let error = error::error(error::IDENTITY_UNAVAILABLE, refused.reason);
-        return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, error);
-    }
-    Refusal::unauthenticated(&refused.reason)
+pub(super) fn unknown(Refused { reason, what }: Refused) -> Refusal {
+    let code = match what {
+        RefusedWhat::Token => return Refusal::unauthenticated(&reason),
+        RefusedWhat::Unavailable => error::IDENTITY_UNAVAILABLE,
+        RefusedWhat::Capacity => error::CAPACITY_NOT_HELD,
+    };
+    Refusal::new(what.status(), error::error(code, reason))
 }
 
 fn malformed(error: ServerError) -> Refusal {
@@ -241,6 +239,6 @@ fn write(reply: &Reply, status: StatusCode, json: Json) -> Response {
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(json.content_type()));
     // What a viewer may see is nobody else's to keep.
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::VARY, HeaderValue::from_static("accept, authorization"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept, authorization, zhixing-acting-for"));
     response
 }

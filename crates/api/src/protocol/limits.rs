@@ -66,6 +66,8 @@ pub struct Limits {
     pub ws_ping_ms: u64,
     /// Milliseconds a WebSocket write may take before the slow reader is cut.
     pub ws_write_timeout_ms: u64,
+    /// Milliseconds in which a client must take something of an answer that is ready, before the connection is cut.
+    pub write_timeout_ms: u64,
     /// Milliseconds between two keep-alive comments on an event stream.
     pub sse_keep_alive_ms: u64,
     /// Origins other than the server's own whose pages may ask and open a WebSocket, e.g. `https://desk.example.cn`.
@@ -110,6 +112,7 @@ impl Default for Limits {
             ws_outgoing_bytes: 8 << 20,
             ws_ping_ms: 20_000,
             ws_write_timeout_ms: 30_000,
+            write_timeout_ms: 60_000,
             sse_keep_alive_ms: 15_000,
             allowed_origins: Vec::new(),
             report_cost: true,

@@ -42,48 +42,96 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+/// What a request says of who is asking.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Said {
+    /// The `Authorization` header.
+    pub authorization: Option<String>,
+    /// In which of their capacities they act; in the usual one when left out.
+    pub acting_for: Option<String>,
+}
+
+impl Said {
+    /// What the headers of a request say.
+    ///
+    /// # Errors
+    /// When one of them is no text.
+    pub fn of(headers: &HeaderMap) -> Result<Self, Refused> {
+        let text = |name: HeaderName, refused: fn(&str) -> Refused| match headers.get(&name) {
+            None => Ok(None),
+            Some(value) => match value.to_str() {
+                Ok(text) => Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty())),
+                Err(_) => Err(refused(&format!("the header {name} is not text"))),
+            },
+        };
+        Ok(Self {
+            authorization: text(header::AUTHORIZATION, Refused::token)?,
+            acting_for: text(HeaderName::from_static(ACTING_FOR), Refused::capacity)?,
+        })
+    }
+}
+
 /// Finds out who is asking.
 pub trait Authenticator: Send + Sync + 'static {
     /// Who is asking; put into the data of each request.
     type Viewer: Clone + PartialEq + Send + Sync + 'static;
 
-    /// The viewer behind the value of an `Authorization` header; without one, whoever may come unnamed.
-    fn authenticate(
-        &self,
-        authorization: Option<&str>,
-    ) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
+    /// The viewer behind what a request says; without an `Authorization`, whoever may come unnamed.
+    fn authenticate(&self, said: &Said) -> impl Future<Output = Result<Self::Viewer, Refused>> + Send;
 
     /// Who signed in, by a name of bounded length that tells clients apart; without one their address does.
     fn name(viewer: &Self::Viewer) -> Option<&str>;
 
-    /// Comes when what `viewer` was let in for by that header no longer holds; never, for those who came unnamed.
-    fn changed(
-        &self,
-        _authorization: Option<&str>,
-        _viewer: &Self::Viewer,
-    ) -> BoxFuture<'static, AccessChanged> {
+    /// Comes when what `viewer` was let in for by what was said no longer holds; never, for those who came unnamed.
+    fn changed(&self, _said: &Said, _viewer: &Self::Viewer) -> BoxFuture<'static, AccessChanged> {
         pending().boxed()
     }
 }
 
-/// A token that is not taken.
+/// Somebody who is not let in.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
 pub struct Refused {
     /// Why; told to the client.
     pub reason: String,
-    /// Whether it cannot be told now who it is: the token may be good later.
-    pub unavailable: bool,
+    /// What is refused.
+    pub what: RefusedWhat,
+}
+
+/// What is refused of who is asking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusedWhat {
+    /// The token.
+    Token,
+    /// Nothing: it cannot be told now who it is, and the token may be good later.
+    Unavailable,
+    /// The capacity: they are who they say, but may not act for that.
+    Capacity,
+}
+
+impl RefusedWhat {
+    /// The status of HTTP.
+    pub const fn status(self) -> StatusCode {
+        match self {
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Capacity => StatusCode::FORBIDDEN,
+        }
+    }
 }
 
 impl Refused {
     /// A token that is not taken.
     pub fn token(reason: &str) -> Self {
-        Self { reason: reason.to_owned(), unavailable: false }
+        Self { reason: reason.to_owned(), what: RefusedWhat::Token }
     }
     /// A token of which nothing can be said now.
     pub fn later(reason: &str) -> Self {
-        Self { reason: reason.to_owned(), unavailable: true }
+        Self { reason: reason.to_owned(), what: RefusedWhat::Unavailable }
+    }
+    /// A capacity that is not theirs.
+    pub fn capacity(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), what: RefusedWhat::Capacity }
     }
 }
 
@@ -128,6 +176,8 @@ pub type RequestIds = Arc<dyn Fn() -> String + Send + Sync>;
 
 /// The header that names a request.
 pub const REQUEST_ID: &str = "x-request-id";
+/// The header that chooses among the capacities of whoever is asking.
+pub const ACTING_FOR: &str = "zhixing-acting-for";
 /// How long a browser may remember what an allowed origin may send.
 const PREFLIGHT: Duration = Duration::from_hours(1);
 /// Characters of a request id at most.
@@ -151,7 +201,69 @@ struct Inner<E, A> {
     prepare: Prepare,
     request_ids: RequestIds,
     shutdown: watch::Receiver<bool>,
-    clients: Clients,
+    clients: Arc<Clients>,
+}
+
+/// Lets clients pay for what they ask for beside the endpoint, out of the same budget. Clones share everything.
+#[derive(Clone)]
+pub struct Till {
+    clients: Arc<Clients>,
+    guard: Arc<Guard>,
+}
+
+impl std::fmt::Debug for Till {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Till")
+    }
+}
+
+/// One thing that a client asks for; it counts as an operation at work until it is dropped.
+pub struct Purchase {
+    client: Arc<Client>,
+    guard: Arc<Guard>,
+    paid: u64,
+    _place: Place,
+}
+
+/// That a client has to wait: why, and for how many seconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Later {
+    /// Why.
+    pub reason: String,
+    /// How long.
+    pub seconds: u64,
+}
+
+impl From<ServerError> for Later {
+    fn from(error: ServerError) -> Self {
+        let seconds = clients::retry_after(std::slice::from_ref(&error)).unwrap_or(1);
+        Self { reason: error.message, seconds }
+    }
+}
+
+impl Till {
+    /// Begins with something that costs so much at least.
+    ///
+    /// # Errors
+    /// When the client has to wait.
+    pub fn open(&self, name: Option<&str>, address: Option<Address>, cost: u64) -> Result<Purchase, Later> {
+        let limits = self.guard.limits();
+        let client = self.clients.of(name, address, limits);
+        client.pay(cost, 0, limits)?;
+        let place = client.hold(Held::Operation, limits)?;
+        Ok(Purchase { client, guard: self.guard.clone(), paid: cost, _place: place })
+    }
+}
+
+impl Purchase {
+    /// Pays the rest, when it is known what it costs.
+    ///
+    /// # Errors
+    /// When the client has to wait.
+    pub fn settle(&self, cost: u64) -> Result<(), Later> {
+        let cost = cost.max(self.paid);
+        self.client.pay(cost, self.paid, self.guard.limits()).map(drop).map_err(Later::from)
+    }
 }
 
 /// An operation that passed the guard, ready to run.
@@ -176,7 +288,7 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         request_ids: RequestIds,
         shutdown: watch::Receiver<bool>,
     ) -> Self {
-        let clients = Clients::new();
+        let clients = Arc::new(Clients::new());
         let inner = Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients };
         Self { inner: Arc::new(inner) }
     }
@@ -194,10 +306,20 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
             .allow_methods([Method::GET, Method::POST])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, HeaderName::from_static(REQUEST_ID)])
+            .allow_headers([
+                header::AUTHORIZATION,
+                header::CONTENT_TYPE,
+                HeaderName::from_static(REQUEST_ID),
+                HeaderName::from_static(ACTING_FOR),
+            ])
             .expose_headers([header::RETRY_AFTER, HeaderName::from_static(REQUEST_ID)])
             .max_age(PREFLIGHT);
         router.layer(cors)
+    }
+
+    /// Where clients pay for what they ask for beside the endpoint.
+    pub fn till(&self) -> Till {
+        Till { clients: self.inner.clients.clone(), guard: self.inner.guard.clone() }
     }
 
     fn limits(&self) -> &Limits {

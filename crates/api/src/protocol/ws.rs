@@ -5,7 +5,7 @@ use super::http::{self, Refusal};
 use super::media::Json;
 use super::reply::Reply;
 use super::request::Params;
-use super::{AccessChanged, Authenticator, Endpoint, Limits, error, millis};
+use super::{ACTING_FOR, AccessChanged, Authenticator, Endpoint, Limits, RefusedWhat, Said, error, millis};
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
 use axum::RequestExt;
@@ -55,19 +55,19 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
             if !upgrade.requested_protocols().any(|protocol| protocol == PROTOCOL) {
                 return Err(bad_upgrade("the subprotocol must be graphql-transport-ws"));
             }
-            Ok((upgrade, http::authorization(request.headers())?.map(ToOwned::to_owned)))
+            Ok((upgrade, Said::of(request.headers()).map_err(http::unknown)?))
         });
     let address = http::address(&request);
-    let checked = checked.and_then(|(upgrade, authorization)| {
+    let checked = checked.and_then(|(upgrade, said)| {
         // Whose it is will be known when it is initialised; until then it counts for the address.
         let client = endpoint.inner.clients.of(None, address, endpoint.limits());
         let place = client.hold(Held::Socket, endpoint.limits());
         let place = place.map_err(|error| {
             Refusal::later(clients::retry_after(std::slice::from_ref(&error)).unwrap_or(1), error)
         })?;
-        Ok((upgrade, authorization, place))
+        Ok((upgrade, said, place))
     });
-    let (upgrade, authorization, place) = match checked {
+    let (upgrade, said, place) = match checked {
         Ok(checked) => checked,
         Err(refusal) => return refusal.respond(Json::Plain),
     };
@@ -84,7 +84,7 @@ pub(super) async fn upgrade<E: Executor, A: Authenticator>(
             let mut connection = Connection {
                 endpoint,
                 socket,
-                authorization,
+                said,
                 address,
                 place,
                 viewer: None,
@@ -165,8 +165,8 @@ struct Turn {
 struct Connection<E, A: Authenticator> {
     endpoint: Endpoint<E, A>,
     socket: WebSocket,
-    /// The header of the upgrade request; a token in `connection_init` goes before it.
-    authorization: Option<String>,
+    /// What the headers of the upgrade request say; what `connection_init` says goes before it.
+    said: Said,
     address: Option<Address>,
     /// Held while the socket is open.
     place: Place,
@@ -263,8 +263,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         }
         match (message.kind.as_str(), message.id) {
             ("connection_init", _) => self.initialise(payload).await,
-            ("ping", _) => match token(payload)? {
-                Some(token) if self.initialised => self.renew(token).await,
+            ("ping", _) => match said(payload)? {
+                said if self.initialised && said.authorization.is_some() => self.renew(said).await,
                 _ => self.send(r#"{"type":"pong"}"#.to_owned()).await,
             },
             ("pong", _) => Ok(()),
@@ -286,38 +286,45 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         if std::mem::replace(&mut self.initialised, true) {
             return Err(close(4429, "Too many initialisation requests"));
         }
-        let given = token(payload)?.or_else(|| self.authorization.clone());
+        let given = said(payload)?;
         self.let_in(given).await?;
         self.send(r#"{"type":"connection_ack"}"#.to_owned()).await
     }
 
-    /// Finds out who it is, and watches over it from then on.
-    async fn let_in(&mut self, authorization: Option<String>) -> Result<(), Close> {
+    /// Finds out who it is, and watches over it from then on. What is not said is as it was said before.
+    async fn let_in(&mut self, given: Said) -> Result<(), Close> {
+        let said = Said {
+            authorization: given.authorization.or_else(|| self.said.authorization.clone()),
+            acting_for: given.acting_for.or_else(|| self.said.acting_for.clone()),
+        };
         let patience = millis(self.endpoint.limits().connection_init_timeout_ms);
         let authenticator = &self.endpoint.inner.authenticator;
-        match timeout(patience, authenticator.authenticate(authorization.as_deref())).await {
+        match timeout(patience, authenticator.authenticate(&said)).await {
             Ok(Ok(viewer)) => {
                 if A::name(&viewer).is_some() {
                     // From now on the socket counts for whoever signed in.
                     let client = self.endpoint.client(&viewer, self.address);
                     self.place.move_to(&client, self.endpoint.limits()).map_err(too_many)?;
                 }
-                self.changed = authenticator.changed(authorization.as_deref(), &viewer);
+                self.changed = authenticator.changed(&said, &viewer);
                 self.viewer = Some(viewer);
-                self.authorization = authorization;
+                self.said = said;
                 self.lapsed = None;
                 Ok(())
             }
-            Ok(Err(refused)) if refused.unavailable => Err(close(TRY_AGAIN, "Identity unavailable")),
-            Ok(Err(_)) => Err(close(4403, "Forbidden")),
+            Ok(Err(refused)) => Err(match refused.what {
+                RefusedWhat::Unavailable => close(TRY_AGAIN, "Identity unavailable"),
+                RefusedWhat::Token => close(4403, "Forbidden"),
+                RefusedWhat::Capacity => close(4403, "Capacity not held"),
+            }),
             Err(_) => Err(close(4408, "Connection initialisation timeout")),
         }
     }
 
     /// Takes a new token over an open socket. What runs goes on when it is the same viewer, otherwise it ends.
-    async fn renew(&mut self, authorization: String) -> Result<(), Close> {
+    async fn renew(&mut self, given: Said) -> Result<(), Close> {
         let before = self.viewer.clone();
-        self.let_in(Some(authorization)).await?;
+        self.let_in(given).await?;
         if before.is_some() && before != self.viewer {
             self.end_all(AccessChanged::RolesChanged).await?;
         }
@@ -479,19 +486,25 @@ fn quoted(id: &str) -> String {
     serde_json::Value::from(id).to_string()
 }
 
-/// The token in the payload of `connection_init`: at the top or under `headers`.
-fn token(payload: Option<&str>) -> Result<Option<String>, Close> {
-    let invalid = || close(4400, "Invalid message: the token must be a string");
-    let Some(payload) = payload else { return Ok(None) };
+/// Who the payload of `connection_init` says it is, at the top or under `headers`.
+fn said(payload: Option<&str>) -> Result<Said, Close> {
+    let invalid = || close(4400, "Invalid message: the token and the capacity must be strings");
+    let Some(payload) = payload else { return Ok(Said::default()) };
     let payload: serde_json::Value = serde_json::from_str(payload).map_err(|_| invalid())?;
-    for place in [Some(&payload), payload.get("headers")].into_iter().flatten() {
-        for name in ["Authorization", "authorization"] {
-            match place.get(name) {
-                None | Some(serde_json::Value::Null) => {}
-                Some(serde_json::Value::String(token)) => return Ok(Some(token.clone())),
-                Some(_) => return Err(invalid()),
+    let find = |names: [&str; 2]| {
+        for place in [Some(&payload), payload.get("headers")].into_iter().flatten() {
+            for name in names {
+                match place.get(name) {
+                    None | Some(serde_json::Value::Null) => {}
+                    Some(serde_json::Value::String(text)) => return Ok(Some(text.clone())),
+                    Some(_) => return Err(invalid()),
+                }
             }
         }
-    }
-    Ok(None)
+        Ok(None)
+    };
+    Ok(Said {
+        authorization: find(["Authorization", "authorization"])?,
+        acting_for: find(["Zhixing-Acting-For", ACTING_FOR])?,
+    })
 }

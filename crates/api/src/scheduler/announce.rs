@@ -4,6 +4,9 @@ use futures_util::{StreamExt, stream};
 use sea_query::{Condition, Expr, ExprTrait};
 use zhixing_domain::{
     Aggregate, Date, Id,
+    complaints::violation_report::{
+        AnnounceViolationReportDueSoon, AnnounceViolationReportOverdue, ViolationReportCommand,
+    },
     performance::{
         report::{AnnounceReportDueSoon, AnnounceReportOverdue, ReportCommand},
         supervision_item::{
@@ -22,7 +25,10 @@ use zhixing_event_store::{
 };
 
 use super::Scheduler;
-use crate::graphql::{local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task};
+use crate::graphql::{
+    local_plan::LocalPlan, report::Report, supervision_item::SupervisionItem, task::Task,
+    violation_report::ViolationReport,
+};
 
 /// Objects read at once.
 const PAGE: u64 = 500;
@@ -82,6 +88,8 @@ clocked! {
     SupervisionItem by "SUPERVISION_DUE_SOON":
         AnnounceSupervisionItemDueSoon, AnnounceSupervisionItemOverdue of SupervisionItemCommand;
     LocalPlan by "LOCAL_PLAN_DUE_SOON": AnnounceLocalPlanDueSoon, AnnounceLocalPlanOverdue of LocalPlanCommand;
+    ViolationReport by "VIOLATION_REPORT_DUE_SOON":
+        AnnounceViolationReportDueSoon, AnnounceViolationReportOverdue of ViolationReportCommand;
 }
 
 impl Scheduler {

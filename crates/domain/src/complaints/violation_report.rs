@@ -19,7 +19,7 @@ use crate::{
     policy::By,
     sealed::Confidential,
     text,
-    time::{AppliedLimit, CalendarVersion},
+    time::{AppliedLimit, CalendarVersion, DueClock, DueSoon, due},
 };
 
 vocabulary! {
@@ -171,6 +171,22 @@ const STEPS: &[Step<ViolationReportStatus>] = &[
         requires: &[Requirement::Reason],
         ..LIFE
     },
+    Step {
+        action: "announceViolationReportDueSoon",
+        term: "提醒到期",
+        from: &[Received],
+        by: CLOCK,
+        basis: None,
+        ..LIFE
+    },
+    Step {
+        action: "announceViolationReportOverdue",
+        term: "登记逾期",
+        from: &[Received],
+        by: CLOCK,
+        basis: None,
+        ..LIFE
+    },
     Step { action: "confirmInformerIdentityErased", term: "确认销毁", from: ANY, by: CLOCK, ..LIFE },
 ];
 
@@ -188,6 +204,8 @@ commands! {
         on OpenInformerIdentity = "openInformerIdentity";
         on EraseInformerIdentity = "eraseInformerIdentity" (reason);
         on ConfirmInformerIdentityErased = "confirmInformerIdentityErased";
+        on AnnounceViolationReportDueSoon = "announceViolationReportDueSoon";
+        on AnnounceViolationReportOverdue = "announceViolationReportOverdue";
     }
 }
 
@@ -385,6 +403,11 @@ pub struct ConfirmInformerIdentityErased {
     pub id: Id<ViolationReport>,
 }
 
+/// Announces that the decision on a report is due soon (提醒到期).
+pub type AnnounceViolationReportDueSoon = due::AnnounceDueSoon<ViolationReport>;
+/// Announces that the decision on a report has become overdue (登记逾期).
+pub type AnnounceViolationReportOverdue = due::AnnounceOverdue<ViolationReport>;
+
 /// What has happened to a report of a violation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
@@ -431,6 +454,10 @@ pub enum ViolationReportEvent {
     IdentityErasureOrdered { key_id: Uuid, reason: String },
     /// 举报人身份已销毁
     IdentityErased { key_id: Uuid },
+    /// 受理决定即将到期
+    DueSoon(DueSoon),
+    /// 受理决定已逾期
+    BecameOverdue { due_on: Date },
 }
 impl Event for ViolationReportEvent {}
 
@@ -448,7 +475,9 @@ impl ViolationReportEvent {
             | Self::IdentityApproved { .. }
             | Self::IdentityOpened { .. }
             | Self::IdentityErasureOrdered { .. }
-            | Self::IdentityErased { .. } => None,
+            | Self::IdentityErased { .. }
+            | Self::DueSoon(_)
+            | Self::BecameOverdue { .. } => None,
         }
     }
 }
@@ -473,6 +502,8 @@ pub struct ViolationReport {
     identity: Option<InformerIdentity>,
     /// The first has the number 1.
     requests: Vec<Request>,
+    /// What was announced of the last day for the decision.
+    clock: DueClock,
 }
 
 impl ViolationReport {
@@ -697,6 +728,20 @@ impl Aggregate for ViolationReport {
                     }
                 }
             }
+            ViolationReportCommand::AnnounceViolationReportDueSoon(AnnounceViolationReportDueSoon {
+                due_soon,
+                ..
+            }) => {
+                self.clock.check_due_soon(&due_soon)?;
+                ViolationReportEvent::DueSoon(due_soon)
+            }
+            ViolationReportCommand::AnnounceViolationReportOverdue(AnnounceViolationReportOverdue {
+                due_on,
+                ..
+            }) => {
+                self.clock.check_overdue(due_on, context.today())?;
+                ViolationReportEvent::BecameOverdue { due_on }
+            }
             ViolationReportCommand::ConfirmInformerIdentityErased(_) => match (self.identity, self.key) {
                 (Some(InformerIdentity::ErasureOrdered), Some(key_id)) => {
                     ViolationReportEvent::IdentityErased { key_id }
@@ -710,7 +755,8 @@ impl Aggregate for ViolationReport {
     fn evolve(&mut self, event: &ViolationReportEvent, stamp: &Stamp) {
         self.status = event.status().or(self.status);
         match event {
-            ViolationReportEvent::Received { region_code, informer, .. } => {
+            ViolationReportEvent::Received { region_code, informer, decision_due, .. } => {
+                self.clock.set(decision_due.as_ref().map(|due| due.due_on), stamp.at);
                 self.region = Some(*region_code);
                 self.key = informer.as_ref().map(|informer| informer.key_id);
                 let identity = InformerIdentity::of(informer.as_deref());
@@ -737,6 +783,8 @@ impl Aggregate for ViolationReport {
                 self.identity = Some(InformerIdentity::ErasureOrdered);
             }
             ViolationReportEvent::IdentityErased { .. } => self.identity = Some(InformerIdentity::Erased),
+            ViolationReportEvent::DueSoon(_) => self.clock.said_due_soon(),
+            ViolationReportEvent::BecameOverdue { .. } => self.clock.said_overdue(),
             ViolationReportEvent::Accepted { .. }
             | ViolationReportEvent::NotAccepted { .. }
             | ViolationReportEvent::Handled { .. }

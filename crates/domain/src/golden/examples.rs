@@ -812,6 +812,8 @@ pub(super) fn violation_report_events() -> Vec<ViolationReportEvent> {
         },
         ViolationReportEvent::IdentityErasureOrdered { key_id, reason: "举报人要求".into() },
         ViolationReportEvent::IdentityErased { key_id },
+        ViolationReportEvent::DueSoon(due_soon("VIOLATION_REPORT_DUE_SOON")),
+        ViolationReportEvent::BecameOverdue { due_on: date("2019-07-05") },
     ]
 }
 

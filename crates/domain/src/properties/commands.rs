@@ -707,7 +707,7 @@ fn informers() -> impl Strategy<Value = Informer> {
 }
 
 pub(super) fn violation_report_commands() -> BoxedStrategy<ViolationReportCommand> {
-    let due = (dates(), applied_limits()).prop_map(|(due_on, limit)| DecisionDue {
+    let due = (due_dates(), applied_limits()).prop_map(|(due_on, limit)| DecisionDue {
         due_on,
         limit,
         calendars: Vec::new(),
@@ -716,7 +716,13 @@ pub(super) fn violation_report_commands() -> BoxedStrategy<ViolationReportComman
     let long_ago = prop_oneof![4 => Just(Date::new(1969, 1, 1).unwrap()), 1 => dates()];
     let words =
         (codes(), digest, select(IntakeChannel::ALL), select(ViolationCategory::ALL), texts(), texts());
-    let rest = (maybe(texts()), maybe(long_ago), regions(), option::weighted(0.9, informers()), maybe(due));
+    let rest = (
+        maybe(texts()),
+        maybe(long_ago),
+        regions(),
+        option::weighted(0.9, informers()),
+        option::weighted(0.8, due),
+    );
     let request = || prop_oneof![8 => 1..4, 1 => any::<i32>()];
     prop_oneof![
         6 => (words, rest).prop_map(|(words, rest)| {
@@ -748,6 +754,8 @@ pub(super) fn violation_report_commands() -> BoxedStrategy<ViolationReportComman
         8 => (ids(), request()).prop_map(|(id, request)| OpenInformerIdentity { id, request }.into()),
         2 => (ids(), texts()).prop_map(|(id, reason)| EraseInformerIdentity { id, reason }.into()),
         4 => ids().prop_map(|id| ConfirmInformerIdentityErased { id }.into()),
+        6 => (ids(), due_soon()).prop_map(|(id, due_soon)| AnnounceViolationReportDueSoon { id, due_soon }.into()),
+        6 => (ids(), due_dates()).prop_map(|(id, due_on)| AnnounceViolationReportOverdue { id, due_on }.into()),
     ]
     .boxed()
 }

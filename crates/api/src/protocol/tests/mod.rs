@@ -262,8 +262,9 @@ struct Door;
 impl Authenticator for Door {
     type Viewer = String;
 
-    async fn authenticate(&self, authorization: Option<&str>) -> Result<String, Refused> {
-        match authorization {
+    async fn authenticate(&self, said: &Said) -> Result<String, Refused> {
+        match said.authorization.as_deref() {
+            _ if said.acting_for.is_some() => Err(Refused::capacity("nobody here acts for anything")),
             None => Ok("nobody".to_owned()),
             Some("Bearer good") => Ok("good".to_owned()),
             Some(_) => Err(Refused::token("the token is not valid")),
@@ -319,4 +320,26 @@ impl Server {
 
 fn code_of(answer: &Json) -> &str {
     answer["errors"][0]["extensions"]["code"].as_str().unwrap_or("none")
+}
+
+#[test]
+fn what_is_asked_for_beside_the_endpoint_is_paid_out_of_the_same_budget() {
+    let limits = Limits {
+        client_cost_per_second: 1,
+        client_cost_burst: 100,
+        client_operations: 1,
+        ..Limits::default()
+    };
+    let till = Till { clients: Arc::new(Clients::new()), guard: Arc::new(new_guard(limits)) };
+    let buy = |cost| till.open(Some("ann"), None, cost);
+    let first = buy(10).ok().expect("there is enough");
+    assert_eq!(buy(10).err().map(|later| later.seconds), Some(1), "one at a time");
+    // What was paid in advance counts for it: 100 - 10 - 10 - 50 is left.
+    assert_eq!(first.settle(60), Ok(()));
+    assert_eq!(first.settle(5), Ok(()), "never less than was paid in advance");
+    drop(first);
+    let second = buy(10).ok().expect("there is enough");
+    let later = second.settle(60).expect_err("20 are left of 50");
+    assert!((29..=30).contains(&later.seconds), "{later:?}");
+    assert!(till.open(Some("bo"), None, 100).is_ok(), "others have a budget of their own");
 }
