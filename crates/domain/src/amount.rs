@@ -68,6 +68,7 @@ string_scalar!(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_what_officials_write() {
@@ -93,6 +94,30 @@ mod tests {
             "1000000000000000000",
         ] {
             assert!(text.parse::<Amount>().is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        /// Up to one digit more than is taken, before the point and behind it.
+        #[test]
+        fn what_is_read_is_written_as_the_same(text in "-?[0-9]{1,19}(\\.[0-9]{1,11})?") {
+            let (before, behind) = text.split_once('.').unwrap_or((&text, ""));
+            let before = before.trim_start_matches('-').trim_start_matches('0');
+            let read = text.parse::<Amount>();
+            prop_assert_eq!(read.is_ok(), before.len() <= 18 && behind.len() <= 10, "{}", text);
+            if let Ok(amount) = read {
+                let written = amount.to_string();
+                prop_assert_eq!(written.parse(), Ok(amount));
+                prop_assert!(!written.contains('.') || !written.ends_with('0'), "{}", written);
+                prop_assert_eq!(serde_json::from_value::<Amount>(written.into()).unwrap(), amount);
+            }
+        }
+
+        #[test]
+        fn no_text_breaks_the_reader(text in "[-+.,_ 0-9eE１]{0,45}|.{0,45}") {
+            if let Ok(amount) = text.parse::<Amount>() {
+                prop_assert_eq!(amount.to_string().parse(), Ok(amount));
+            }
         }
     }
 }

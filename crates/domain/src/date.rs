@@ -78,6 +78,7 @@ string_scalar!(Date, "Date", "A calendar date in China (Asia/Shanghai), written 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn the_day_begins_in_china() {
@@ -93,5 +94,26 @@ mod tests {
             assert!(text.parse::<Date>().is_err(), "{text}");
         }
         assert!("2020-02-29".parse::<Date>().is_ok());
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_back(text in "(1[89]|2[0-3])[0-9]{2}-[01][0-9]-[0-3][0-9]|[-+0-9/ T:Z]{0,12}|.{0,12}") {
+            if let Ok(date) = text.parse::<Date>() {
+                prop_assert_eq!(date.to_string(), text);
+                prop_assert_eq!(Date::of(date.begins()), date);
+            }
+        }
+
+        /// Any date that a calendar can hold, for reckoning goes beyond the years that are read.
+        #[test]
+        fn reckoning_never_leaves_the_calendar(days: i32, year in -262_142..=262_141_i32, plus: i32) {
+            for date in [Date::new(year, 1, 1).unwrap(), Date::new(2018, 12, 31).unwrap().plus(days)] {
+                let moved = date.plus(plus);
+                prop_assert!(moved == date || moved.days_since(date) == i64::from(plus));
+                prop_assert!(date.next() >= date);
+                let _ = Date::of(date.begins());
+            }
+        }
     }
 }

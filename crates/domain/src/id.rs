@@ -253,5 +253,15 @@ mod tests {
                 prop_assert_eq!(id.to_string(), text);
             }
         }
+
+        /// Of the format and a kind that exist, so that what follows them is looked at too.
+        #[test]
+        fn no_two_texts_are_one_id(kind in 0..Kind::ALL.len(), bytes: [u8; 16], at in 0..24_usize, with in "[A-Za-z0-9_=+/-]") {
+            let mut text = GlobalId { kind: Kind::ALL[kind], uuid: Uuid::from_bytes(bytes) }.to_string();
+            text.replace_range(at..=at, &with);
+            if let Ok(id) = text.parse::<GlobalId>() {
+                prop_assert_eq!(id.to_string(), text);
+            }
+        }
     }
 }

@@ -145,16 +145,20 @@ impl By {
     /// When the row cannot be written as JSON (a defect of its type).
     pub fn cursor<R: Row>(&self, row: &R) -> Result<String> {
         let json = serde_json::to_value(row).map_err(|fault| error::fault(fault.into()))?;
-        let place = Place {
-            o: self.name(),
-            v: json.get(self.sort.column).cloned().unwrap_or_default(),
-            k: row.key(),
-        };
+        self.written(json.get(self.sort.column).cloned().unwrap_or_default(), row.key())
+    }
+
+    fn written(&self, value: serde_json::Value, key: Uuid) -> Result<String> {
+        let place = Place { o: self.name(), v: value, k: key };
         let text = serde_json::to_vec(&place).map_err(|fault| error::fault(fault.into()))?;
         Ok(URL_SAFE_NO_PAD.encode(text))
     }
 
-    fn place(&self, field: &str, cursor: &str) -> Result<Cursor> {
+    /// The place that a cursor names, which stood in this argument.
+    ///
+    /// # Errors
+    /// When it is no cursor, or one of another order.
+    pub fn place(&self, field: &str, cursor: &str) -> Result<Cursor> {
         let broken = || error::invalid(field, "is not a cursor of this connection in this order");
         let bytes = URL_SAFE_NO_PAD.decode(cursor).map_err(|_| broken())?;
         let place: Place = serde_json::from_slice(&bytes).map_err(|_| broken())?;
@@ -363,5 +367,71 @@ impl Narrow for Condition {
                 .like(LikeExpr::new(format!("%{escaped}%")).escape('\\'))
         };
         Ok(self.add(columns.iter().fold(Condition::any(), |any, column| any.add(like(column)))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    /// An order over each sort of values, in both directions.
+    fn orders() -> impl Strategy<Value = (By, serde_json::Value)> {
+        let orders = prop_oneof![
+            "[^\\x00]{0,20}".prop_map(|text| (By::column("title", Holds::Text), json!(text))),
+            any::<i64>().prop_map(|number| (By::column("version", Holds::Number), json!(number))),
+            (0..100_000_i32).prop_map(|days| {
+                let day = Date::new(1900, 1, 1).unwrap().plus(days);
+                (By::nullable("due_on", Holds::Date), json!(day.to_string()))
+            }),
+            Just((By::nullable("due_on", Holds::Date), json!(null))),
+            Just((By::column("id", Holds::Key), json!(null))),
+        ];
+        (orders, any::<bool>()).prop_map(|((by, value), descending)| {
+            (by.directed(if descending { OrderDirection::Desc } else { OrderDirection::Asc }), value)
+        })
+    }
+
+    fn refused(by: By, cursor: &str) -> bool {
+        by.place("after", cursor).is_err_and(|error| error.extensions.is_some())
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_back_to_its_place((by, value) in orders(), key: [u8; 16]) {
+            let key = Uuid::from_bytes(key);
+            let cursor = by.written(value.clone(), key).unwrap();
+            let place = by.place("after", &cursor).unwrap();
+            prop_assert_eq!(place.key, key);
+            let found = match place.value {
+                None => json!(null),
+                Some(Value::String(Some(text))) => json!(text),
+                Some(Value::BigInt(Some(number))) => json!(number),
+                Some(Value::ChronoDate(Some(day))) => json!(day.to_string()),
+                other => panic!("{other:?}"),
+            };
+            prop_assert_eq!(found, value);
+            let other = if by.sort.descending { OrderDirection::Asc } else { OrderDirection::Desc };
+            prop_assert!(refused(by.directed(other), &cursor), "the other direction takes it");
+            let elsewhere = By { sort: Sort { column: "code", ..by.sort }, ..by };
+            prop_assert!(refused(elsewhere, &cursor), "another column takes it");
+        }
+
+        /// In base64 and without, changed in one place and made up.
+        #[test]
+        fn any_text_is_a_place_or_refused((by, value) in orders(), at: prop::sample::Index, with in ".{0,3}", noise in ".{0,80}") {
+            let bytes = URL_SAFE_NO_PAD.decode(by.written(value, Uuid::nil()).unwrap()).unwrap();
+            let mut inside = String::from_utf8(bytes).unwrap();
+            let start = inside.floor_char_boundary(at.index(inside.len()));
+            let end = inside.ceil_char_boundary(start + 1);
+            inside.replace_range(start..end, &with);
+            for text in [URL_SAFE_NO_PAD.encode(&inside), inside, URL_SAFE_NO_PAD.encode(&noise), noise] {
+                match by.place("after", &text) {
+                    Ok(place) => prop_assert!(place.value.is_some() || by.sort.nullable || by.holds == Holds::Key),
+                    Err(error) => prop_assert!(error.extensions.is_some(), "{error:?}"),
+                }
+            }
+        }
     }
 }

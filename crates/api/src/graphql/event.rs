@@ -309,3 +309,21 @@ impl Subscriptions {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_cursor_leads_back_to_its_event(number: i64, noise in "v?[-+0-9]{0,22}|.{0,20}") {
+            prop_assert_eq!(version("after", &cursor(number)).unwrap(), number);
+            for text in [URL_SAFE_NO_PAD.encode(&noise), noise] {
+                if let Ok(number) = version("after", &text) {
+                    prop_assert_eq!(version("after", &cursor(number)).unwrap(), number);
+                }
+            }
+        }
+    }
+}

@@ -204,8 +204,28 @@ impl Queries {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
     #[test]
     fn no_kind_of_aggregate_has_the_mark_of_regions() {
-        assert_eq!(zhixing_domain::Kind::from_code(super::MARK[1]), None);
+        assert_eq!(zhixing_domain::Kind::from_code(MARK[1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn ids_and_cursors_lead_back_to_their_region(at in 0..region::all().len(), noise in "[A-Za-z0-9_-]{0,12}|.{0,12}") {
+            let known = Region(&region::all()[at]);
+            prop_assert_eq!(Region::by_id(&known.opaque_id()), Some(known));
+            prop_assert_eq!(code("after", Some(known.cursor())).unwrap(), Some(known.0.code));
+            for text in [URL_SAFE_NO_PAD.encode(&noise), noise] {
+                if let Some(found) = Region::by_id(&text) {
+                    prop_assert_eq!(found.opaque_id(), text.clone());
+                }
+                if let Ok(Some(found)) = code("after", Some(text)) {
+                    prop_assert!(Region::find(found).is_some());
+                }
+            }
+        }
     }
 }

@@ -16,6 +16,8 @@ use super::unknown_fields::{Shape, fields_of, unknown_fields};
 
 /// Most rows of each kind in one file.
 pub const MAX_ROWS: usize = 5_000;
+/// Most characters of the reason for which a file is refused.
+const MAX_REASON: usize = 1_000;
 
 /// Declares a closed vocabulary: each word once, read from JSON by exactly that word.
 macro_rules! vocabulary {
@@ -672,12 +674,20 @@ fn before(text: &str, line: usize, column: usize) -> &str {
     &text[..text.floor_char_boundary(start + column)]
 }
 
-/// A message in which no quoted piece is longer than an excerpt.
+/// A message in which no quoted piece is longer than an excerpt. One that is still too long keeps its beginning and its
+/// end: there stand what was found and what was expected.
 fn shortened(message: &str) -> String {
-    let pieces = message.split_inclusive(['`', '"']).take(MAX_EXCERPT);
-    pieces
+    const END: usize = MAX_REASON / 4;
+    let short: String = message
+        .split_inclusive(['`', '"'])
         .map(|piece| if piece.len() > MAX_EXCERPT * 4 { excerpt(piece) } else { piece.to_owned() })
-        .collect()
+        .collect();
+    let place = |at: usize| short.char_indices().nth(at).map(|(place, _)| place);
+    let end = short.char_indices().nth_back(END).map(|(place, _)| place);
+    match (place(MAX_REASON), place(MAX_REASON - END - 2), end) {
+        (Some(_), Some(start), Some(end)) => format!("{}…{}", &short[..start], &short[end..]),
+        _ => short,
+    }
 }
 
 #[cfg(test)]
@@ -793,6 +803,14 @@ pub(super) mod tests {
         );
         let (_, reason) = schema_fault("\"2021-12-31\"", &format!("\"{}\"", "9".repeat(5_000)));
         assert!(reason.len() < 400, "{reason}");
+        // Many pieces in quotes, each of which is short.
+        let quoted = format!("{}`", "质".repeat(100)).repeat(100);
+        let (_, reason) = schema_fault("[\"市商务局\"]", &format!("\"{quoted}\""));
+        assert!(
+            reason.starts_with("invalid type: string") && reason.ends_with("expected a sequence"),
+            "{reason}"
+        );
+        assert!(reason.chars().count() <= MAX_REASON, "{reason}");
     }
 
     #[test]
@@ -819,6 +837,16 @@ pub(super) mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_bytes_are_refused_in_few_words(at in 0..PLAN.len(), noise in prop::collection::vec(any::<u8>(), 0..200)) {
+            let within = [&PLAN.as_bytes()[..at], &noise, &PLAN.as_bytes()[at..]].concat();
+            for bytes in [noise, within] {
+                if let Err(refusal) = read_plan(&bytes) {
+                    prop_assert!(refusal.to_string().chars().count() <= 2 * MAX_REASON, "{}", refusal);
+                }
+            }
+        }
+
         #[test]
         fn a_plan_cut_or_changed_anywhere_never_panics(at in 0..PLAN.len(), with in "[\\[\\]{}\",0-9a-z]{0,3}", keep: bool) {
             let at = PLAN.floor_char_boundary(at);

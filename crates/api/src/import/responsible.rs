@@ -117,15 +117,17 @@ enum Role {
 /// The cell as it is read: blanks set right, punctuation half-width, brackets full-width as in the names of units.
 /// Every unit that is read is a part of this text.
 pub fn normalised(cell: &str) -> String {
-    clean(cell, true)
-        .text
-        .chars()
-        .map(|c| match half_width(c) {
-            '(' => '（',
-            ')' => '）',
-            c => c,
-        })
-        .collect()
+    // Brackets first: beside those of Chinese text a blank means nothing, whichever way they were typed.
+    let bracketed: String = cell.chars().map(full_width_bracket).collect();
+    clean(&bracketed, true).text.chars().map(half_width).map(full_width_bracket).collect()
+}
+
+fn full_width_bracket(c: char) -> char {
+    match c {
+        '(' => '（',
+        ')' => '）',
+        c => c,
+    }
 }
 
 /// Reads the cell.

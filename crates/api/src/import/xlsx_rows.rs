@@ -2,7 +2,7 @@
 //! streamed, so that neither a zip bomb nor a cell in the last corner of a sheet takes the memory.
 
 use std::collections::BTreeMap;
-use std::io::{Cursor, Read as _, copy, sink};
+use std::io::{Cursor, Read as _, Write, copy, sink};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
@@ -79,15 +79,40 @@ fn guard(bytes: &[u8]) -> Result<(), ImportError> {
     for index in 0..archive.len() {
         let entry = archive.by_index(index).map_err(|e| broken(&e.to_string()))?;
         declared = declared.saturating_add(entry.size());
+        let mut strings = Vec::new();
         if declared <= most {
-            inflated += copy(&mut entry.take(most - inflated + 1), &mut sink())
-                .map_err(|e| broken(&e.to_string()))?;
+            let shared =
+                entry.name().map_or(true, |name| name.to_ascii_lowercase().ends_with("sharedstrings.xml"));
+            let into: &mut dyn Write = if shared { &mut strings } else { &mut sink() };
+            inflated +=
+                copy(&mut entry.take(most - inflated + 1), into).map_err(|e| broken(&e.to_string()))?;
         }
         if declared > most || inflated > most {
             return bomb(format!("{compressed} bytes inflate to more than {most}"));
         }
+        if declares_too_many(strings) {
+            return Err(broken("it declares more strings than it holds"));
+        }
     }
     Ok(())
+}
+
+/// Whether the table of strings is said to hold more of them than it has bytes. The workbook reader sets memory aside for
+/// as many as it is told, and a process without memory ends: that is no panic.
+fn declares_too_many(mut table: Vec<u8>) -> bool {
+    const COUNT: &[u8] = b"uniqueCount";
+    // Without its zeros UTF-16 reads as ASCII does.
+    table.retain(|byte| *byte != 0);
+    let declared = |at: usize| {
+        let behind = table[at + COUNT.len()..].trim_ascii_start().strip_prefix(b"=")?;
+        let [b'"' | b'\'', value @ ..] = behind.trim_ascii_start() else { return None };
+        let value = value.iter().take_while(|byte| !matches!(byte, b'"' | b'\''));
+        let digits = value.filter(|byte| byte.is_ascii_digit()).map(|byte| usize::from(byte - b'0'));
+        // More than fits into a number is too many as well.
+        Some(digits.fold(0_usize, |count, digit| count.saturating_mul(10).saturating_add(digit)))
+    };
+    let places = table.windows(COUNT.len()).enumerate().filter(|(_, window)| *window == COUNT);
+    places.filter_map(|(at, _)| declared(at)).any(|count| count > table.len())
 }
 
 /// What all sheets together may still use.
@@ -205,8 +230,6 @@ fn unreadable(error: XlsxError) -> ImportError {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use std::io::Write as _;
-
     use super::*;
     use proptest::prelude::*;
     use zip::ZipWriter;
@@ -317,6 +340,40 @@ pub(super) mod tests {
             "<row><c t=\"s\"><v>99</v></c></row>",
         ] {
             sound(&workbook(&[("a", bad)], ""));
+        }
+    }
+
+    /// The workbook reader would set 38 TB aside, and the process would end.
+    #[test]
+    fn a_table_of_strings_holds_as_many_as_it_declares() {
+        let with = |table: Vec<u8>| {
+            let sheet = workbook(&[("a", "<row><c r=\"A1\" t=\"s\"><v>0</v></c></row>")], "");
+            let mut zip = ZipWriter::new_append(Cursor::new(sheet)).unwrap();
+            zip.start_file("xl/SharedStrings.xml", SimpleFileOptions::default()).unwrap();
+            zip.write_all(&table).unwrap();
+            zip.finish().unwrap().into_inner()
+        };
+        let table = |count: &str| {
+            let space = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
+            format!("<sst xmlns=\"{space}\" {count}><si><t>质量</t></si></sst>")
+        };
+        for right in
+            ["", "uniqueCount=\"1\"", "count=\"9999999\" uniqueCount = '0001'", "uniqueCount=\"none\""]
+        {
+            let rows = read(&with(table(right).into()), |_| true).unwrap();
+            assert_eq!(rows[0].cells, ["质量"], "{right}");
+        }
+        for wrong in [
+            "uniqueCount=\"0000000001600000000004\"",
+            "uniqueCount=\"9999999999999999\"",
+            "uniqueCount\n= '+9999999999999999'",
+            "uniqueCount=\"99999999999999999999999999\"",
+        ] {
+            let wide: Vec<u8> = table(wrong).encode_utf16().flat_map(u16::to_le_bytes).collect();
+            for bytes in [table(wrong).into(), [vec![0xff, 0xfe], wide].concat()] {
+                let refused = read(&with(bytes), |_| true).unwrap_err().to_string();
+                assert!(refused.contains("more strings than it holds"), "{wrong}: {refused}");
+            }
         }
     }
 

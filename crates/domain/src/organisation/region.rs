@@ -140,6 +140,7 @@ fn row(line: &'static str) -> Option<Region> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn every_line_of_the_reference_data_is_read_and_every_parent_stands_higher() {
@@ -164,5 +165,19 @@ mod tests {
         assert!(hunan.covers(changsha) && hunan.covers(county) && changsha.covers(county));
         assert!(!changsha.covers(hunan) && !gansu.covers(county));
         assert!(RegionCode::COUNTRY.covers(county));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_is_written_back(at in 0..all().len(), digit in 0..6_usize, with in "[0-9]", text in ".{0,8}") {
+            let mut near = all()[at].code.to_string();
+            near.replace_range(digit..=digit, &with);
+            for text in [near, text] {
+                if let Ok(code) = text.parse::<RegionCode>() {
+                    prop_assert_eq!(code.to_string(), text);
+                    prop_assert!(code.covers(code) && RegionCode::COUNTRY.covers(code));
+                }
+            }
+        }
     }
 }

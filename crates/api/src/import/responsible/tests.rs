@@ -75,6 +75,15 @@ fn groups_keep_their_brackets_and_leave_the_list_open() {
 }
 
 #[test]
+fn a_name_is_the_same_whichever_brackets_and_blanks_it_has() {
+    for cell in
+        ["各县（市、区）人民政府", "各县(市、区)人民政府", "各县 (市、区) 人民政府", "各县( 市、区 )人民政府"]
+    {
+        check(cell, &["各县（市、区）人民政府"], &[], 0);
+    }
+}
+
+#[test]
 fn names_are_cut_only_where_it_is_safe() {
     check("牵头部门:市住房和城乡建设局、市教育和体育局", &["市住房和城乡建设局", "市教育和体育局"], &[], 0);
     check("牵头部门:发展和改革委", &["发展和改革委"], &[], 0);
@@ -116,8 +125,9 @@ proptest! {
     fn any_cell_is_read_or_refused(
         cell in "([:：;；,，、。()（）等及和由 \n]|牵头部门|参与单位|责任单位|牵头|配合|按职责分工负责|市水务局|各区|无|[a-z]|.){0,14}"
     ) {
+        let text = normalised(&cell);
+        prop_assert_eq!(&normalised(&text), &text);
         if let Ok(read) = parse_responsible(&cell) {
-            let text = normalised(&cell);
             prop_assert!(!read.lead.is_empty());
             for name in read.lead.iter().chain(&read.supporting) {
                 prop_assert!(!name.trim().is_empty() && text.contains(name.as_str()));
