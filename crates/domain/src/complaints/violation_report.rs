@@ -6,20 +6,25 @@
 //!
 //! The last day for the decision is counted once, when the report is received, and stored with the versions that it was
 //! counted with: the informer is given it with the number.
-use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Sealed,
-    Subject,
+    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
     policy::By,
-    sealed::Confidential,
     text,
     time::{AppliedLimit, CalendarVersion, DueClock, DueSoon, due},
+};
+
+pub mod identity;
+use identity::Request;
+pub use identity::{
+    ApproveInformerIdentity, ConfirmInformerIdentityErased, EraseInformerIdentity, Informer, InformerAddress,
+    InformerIdentity, InformerName, InformerPhone, MOST_OPENINGS, MOST_REQUESTS, OpenInformerIdentity,
+    RequestInformerIdentity,
 };
 
 vocabulary! {
@@ -62,23 +67,6 @@ vocabulary! {
         Letter = "LETTER", "来信";
     }
 }
-
-vocabulary! {
-    /// What is kept of the informer's identity (举报人身份).
-    pub enum InformerIdentity {
-        Anonymous = "ANONYMOUS", "匿名";
-        IsSealed = "SEALED", "已密封";
-        ErasureOrdered = "ERASURE_ORDERED", "待销毁";
-        Erased = "ERASED", "已销毁";
-    }
-}
-
-/// For how long after the approval an identity may be opened.
-const OPENED_WITHIN: TimeDelta = TimeDelta::hours(24);
-/// Most requests to open the identity behind one report.
-pub const MOST_REQUESTS: usize = 100;
-/// Most openings by one request.
-pub const MOST_OPENINGS: usize = 20;
 
 const BASIS: Option<&str> = Some("市场监督管理投诉举报处理暂行办法（国家市场监督管理总局令第20号）");
 const ANYBODY: &[By] = &[
@@ -209,51 +197,6 @@ commands! {
     }
 }
 
-/// The informer's name (举报人姓名).
-#[derive(Debug)]
-pub enum InformerName {}
-impl Confidential for InformerName {
-    const FIELD: &'static str = "informer.name";
-}
-/// The informer's telephone (举报人电话).
-#[derive(Debug)]
-pub enum InformerPhone {}
-impl Confidential for InformerPhone {
-    const FIELD: &'static str = "informer.phone";
-}
-/// The informer's address (举报人住址).
-#[derive(Debug)]
-pub enum InformerAddress {}
-impl Confidential for InformerAddress {
-    const FIELD: &'static str = "informer.address";
-}
-
-/// Who the informer is, each field sealed under one key (举报人).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Informer {
-    /// The key.
-    pub key_id: Uuid,
-    /// The name.
-    pub name: Option<Sealed<InformerName>>,
-    /// The telephone.
-    pub phone: Option<Sealed<InformerPhone>>,
-    /// The address.
-    pub address: Option<Sealed<InformerAddress>>,
-}
-
-impl Informer {
-    /// One key for all of it: so nothing is left when it is destroyed.
-    fn is_of_one_key(&self) -> bool {
-        let keys = [
-            self.name.as_ref().map(Sealed::key),
-            self.phone.as_ref().map(Sealed::key),
-            self.address.as_ref().map(Sealed::key),
-        ];
-        keys.iter().any(Option::is_some) && keys.iter().flatten().all(|key| *key == self.key_id)
-    }
-}
-
 /// By when it is decided whether a report is accepted, and how that was counted (受理期限).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -351,58 +294,6 @@ pub struct CloseViolationReport {
     pub note: Option<String>,
 }
 
-/// Asks to be shown who the informer is (申请查阅举报人身份).
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
-#[serde(rename_all = "camelCase")]
-pub struct RequestInformerIdentity {
-    /// The report.
-    pub id: Id<ViolationReport>,
-    /// What it is needed for.
-    pub reason: String,
-}
-
-/// Approves that somebody else is shown who the informer is (批准查阅举报人身份).
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
-#[serde(rename_all = "camelCase")]
-pub struct ApproveInformerIdentity {
-    /// The report.
-    pub id: Id<ViolationReport>,
-    /// The number of the request.
-    pub request: i32,
-}
-
-/// Opens who the informer is (查阅举报人身份), within 24 hours of the approval, by the person who asked.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
-#[serde(rename_all = "camelCase")]
-pub struct OpenInformerIdentity {
-    /// The report.
-    pub id: Id<ViolationReport>,
-    /// The number of the request.
-    pub request: i32,
-}
-
-/// Erases who the informer is (销毁举报人身份): nobody can open it ever again.
-#[derive(Clone, Debug, Serialize)]
-#[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
-#[serde(rename_all = "camelCase")]
-pub struct EraseInformerIdentity {
-    /// The report.
-    pub id: Id<ViolationReport>,
-    /// Why.
-    pub reason: String,
-}
-
-/// Confirms that the key is destroyed (确认销毁). Only the service itself does, after it destroyed the key.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct ConfirmInformerIdentityErased {
-    /// The report.
-    pub id: Id<ViolationReport>,
-}
-
 /// Announces that the decision on a report is due soon (提醒到期).
 pub type AnnounceViolationReportDueSoon = due::AnnounceDueSoon<ViolationReport>;
 /// Announces that the decision on a report has become overdue (登记逾期).
@@ -482,15 +373,6 @@ impl ViolationReportEvent {
     }
 }
 
-/// Somebody's wish to be shown who the informer is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Request {
-    by: String,
-    reason: String,
-    approved: Option<(String, DateTime<Utc>)>,
-    openings: usize,
-}
-
 /// What a report of a violation must remember to decide.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ViolationReport {
@@ -509,69 +391,6 @@ pub struct ViolationReport {
 impl ViolationReport {
     /// The claim of one report a number.
     pub const NUMBER: &'static str = "violationReport.number";
-    /// The rule that nothing can be opened that is not there.
-    pub const ANONYMOUS: &'static str = "the-informer-is-anonymous";
-    /// The rule that nothing is opened that is erased.
-    pub const ERASED: &'static str = "the-identity-is-erased";
-
-    fn request(&self, number: i32) -> Option<&Request> {
-        self.requests.get(usize::try_from(number).ok()?.checked_sub(1)?)
-    }
-    fn request_mut(&mut self, number: i32) -> Option<&mut Request> {
-        self.requests.get_mut(usize::try_from(number).ok()?.checked_sub(1)?)
-    }
-    fn named(&self, number: i32) -> Result<&Request, Rejection> {
-        self.request(number).ok_or_else(|| Rejection::invalid("request", "is not the number of a request"))
-    }
-
-    /// Whether there is an identity that can be opened.
-    fn check_sealed(&self) -> Result<Uuid, Rejection> {
-        match (self.identity, self.key) {
-            (Some(InformerIdentity::IsSealed), Some(key)) => Ok(key),
-            (Some(InformerIdentity::ErasureOrdered | InformerIdentity::Erased), _) => {
-                Err(Rejection::rule(Self::ERASED, "who the informer is was erased", None))
-            }
-            _ => Err(Rejection::rule(Self::ANONYMOUS, "the informer gave neither name nor contact", None)),
-        }
-    }
-
-    fn ask(&self, reason: String) -> Result<ViolationReportEvent, Rejection> {
-        self.check_sealed()?;
-        text::required("reason", &reason, text::LONG)?;
-        if self.requests.len() >= MOST_REQUESTS {
-            let message = format!("there were {MOST_REQUESTS} requests: no more are taken");
-            return Err(Rejection::rule("requests-are-limited", message, None));
-        }
-        let request = i32::try_from(self.requests.len() + 1).unwrap_or(i32::MAX);
-        Ok(ViolationReportEvent::IdentityRequested { request, reason })
-    }
-
-    fn open(&self, number: i32, context: &Context<'_>) -> Result<ViolationReportEvent, Rejection> {
-        self.check_sealed()?;
-        let request = self.named(number)?;
-        if request.by != context.viewer.actor {
-            let message = "only the person who asked is shown it: ask yourself";
-            return Err(Rejection::rule("opened-by-who-asked", message, None));
-        }
-        let Some((approved_by, at)) = &request.approved else {
-            let message = "somebody else has to approve first";
-            return Err(Rejection::rule("approved-by-another", message, None));
-        };
-        if context.now - *at > OPENED_WITHIN {
-            let message = "the approval is older than 24 hours: ask again";
-            return Err(Rejection::rule("the-approval-has-lapsed", message, None));
-        }
-        if request.openings >= MOST_OPENINGS {
-            let message = format!("it was opened {MOST_OPENINGS} times by this request: ask again");
-            return Err(Rejection::rule("openings-are-limited", message, None));
-        }
-        Ok(ViolationReportEvent::IdentityOpened {
-            request: number,
-            unit_id: context.viewer.units.first().copied(),
-            approved_by: approved_by.clone(),
-            reason: request.reason.clone(),
-        })
-    }
 }
 
 /// What a submitted report must say.
@@ -706,27 +525,13 @@ impl Aggregate for ViolationReport {
                 self.ask(reason)?
             }
             ViolationReportCommand::ApproveInformerIdentity(ApproveInformerIdentity { request, .. }) => {
-                self.check_sealed()?;
-                // Approved twice is nothing new, and no second day begins.
-                if self.named(request)?.approved.is_some() {
-                    return Ok(Vec::new());
-                }
-                ViolationReportEvent::IdentityApproved { request }
+                return Ok(self.approve(request)?.into_iter().collect());
             }
             ViolationReportCommand::OpenInformerIdentity(OpenInformerIdentity { request, .. }) => {
                 self.open(request, context)?
             }
             ViolationReportCommand::EraseInformerIdentity(EraseInformerIdentity { reason, .. }) => {
-                text::required("reason", &reason, text::LONG)?;
-                match (self.identity, self.key) {
-                    // Ordered twice is nothing new.
-                    (Some(InformerIdentity::ErasureOrdered | InformerIdentity::Erased), _) => {
-                        return Ok(Vec::new());
-                    }
-                    _ => {
-                        ViolationReportEvent::IdentityErasureOrdered { key_id: self.check_sealed()?, reason }
-                    }
-                }
+                return Ok(self.erase(reason)?.into_iter().collect());
             }
             ViolationReportCommand::AnnounceViolationReportDueSoon(AnnounceViolationReportDueSoon {
                 due_soon,
@@ -742,53 +547,24 @@ impl Aggregate for ViolationReport {
                 self.clock.check_overdue(due_on, context.today())?;
                 ViolationReportEvent::BecameOverdue { due_on }
             }
-            ViolationReportCommand::ConfirmInformerIdentityErased(_) => match (self.identity, self.key) {
-                (Some(InformerIdentity::ErasureOrdered), Some(key_id)) => {
-                    ViolationReportEvent::IdentityErased { key_id }
-                }
-                (Some(InformerIdentity::Erased), _) => return Ok(Vec::new()),
-                _ => return Err(Rejection::rule("erasure-is-ordered-first", "no erasure was ordered", None)),
-            },
+            ViolationReportCommand::ConfirmInformerIdentityErased(_) => {
+                return Ok(self.confirm_erased()?.into_iter().collect());
+            }
         }])
     }
 
     fn evolve(&mut self, event: &ViolationReportEvent, stamp: &Stamp) {
         self.status = event.status().or(self.status);
+        self.evolve_identity(event, stamp);
         match event {
-            ViolationReportEvent::Received { region_code, informer, decision_due, .. } => {
-                self.clock.set(decision_due.as_ref().map(|due| due.due_on), stamp.at);
+            ViolationReportEvent::Received { region_code, decision_due, .. } => {
                 self.region = Some(*region_code);
-                self.key = informer.as_ref().map(|informer| informer.key_id);
-                let identity = InformerIdentity::of(informer.as_deref());
-                self.identity = Some(identity);
+                self.clock.set(decision_due.as_ref().map(|due| due.due_on), stamp.at);
             }
             ViolationReportEvent::Transferred { unit_id, .. } => self.unit = Some(*unit_id),
-            ViolationReportEvent::IdentityRequested { reason, .. } => self.requests.push(Request {
-                by: stamp.actor.clone(),
-                reason: reason.clone(),
-                approved: None,
-                openings: 0,
-            }),
-            ViolationReportEvent::IdentityApproved { request } => {
-                if let Some(request) = self.request_mut(*request) {
-                    request.approved = Some((stamp.actor.clone(), stamp.at));
-                }
-            }
-            ViolationReportEvent::IdentityOpened { request, .. } => {
-                if let Some(request) = self.request_mut(*request) {
-                    request.openings += 1;
-                }
-            }
-            ViolationReportEvent::IdentityErasureOrdered { .. } => {
-                self.identity = Some(InformerIdentity::ErasureOrdered);
-            }
-            ViolationReportEvent::IdentityErased { .. } => self.identity = Some(InformerIdentity::Erased),
             ViolationReportEvent::DueSoon(_) => self.clock.said_due_soon(),
             ViolationReportEvent::BecameOverdue { .. } => self.clock.said_overdue(),
-            ViolationReportEvent::Accepted { .. }
-            | ViolationReportEvent::NotAccepted { .. }
-            | ViolationReportEvent::Handled { .. }
-            | ViolationReportEvent::Closed { .. } => {}
+            _ => {}
         }
     }
 
@@ -799,13 +575,6 @@ impl Aggregate for ViolationReport {
             }
             _ => Vec::new(),
         }
-    }
-}
-
-impl InformerIdentity {
-    /// What is kept at first.
-    pub const fn of(informer: Option<&Informer>) -> Self {
-        if informer.is_some() { Self::IsSealed } else { Self::Anonymous }
     }
 }
 

@@ -1,6 +1,8 @@
+use chrono::{DateTime, TimeDelta};
+
 use super::*;
 use crate::{
-    Fact, Viewer,
+    Fact, Sealed, Viewer,
     spec::{given, office, officer},
 };
 
