@@ -404,10 +404,11 @@ impl Authenticator for Identity {
                 changes.borrow_and_update();
                 let until = match identity.access(&said).await {
                     Ok(access) if access.visitor == visitor => access.until,
-                    Ok(_) => return AccessChanged::RolesChanged,
+                    Ok(_) | Err(Refused { what: RefusedWhat::Capacity, .. }) => {
+                        return AccessChanged::RolesChanged;
+                    }
                     // What cannot be found out now, is asked again.
                     Err(Refused { what: RefusedWhat::Unavailable, .. }) => identity.now() + TRUSTED,
-                    Err(Refused { what: RefusedWhat::Capacity, .. }) => return AccessChanged::RolesChanged,
                     Err(_) if identity.has_ended(&said) => return AccessChanged::Expired,
                     Err(_) => return AccessChanged::Revoked,
                 };

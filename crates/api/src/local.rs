@@ -16,7 +16,7 @@ use crate::protocol::error;
 pub(crate) async fn only(request: Request, next: Next) -> Response {
     let said = request.headers().get(header::HOST).map(|host| host.to_str().unwrap_or_default());
     // A request line with a whole address goes before the header (RFC 9112, 3.2.2); both must be right.
-    let named = request.uri().authority().map(|authority| authority.as_str());
+    let named = request.uri().authority().map(axum::http::uri::Authority::as_str);
     if [said, named].into_iter().flatten().all(is_local) {
         return next.run(request).await;
     }

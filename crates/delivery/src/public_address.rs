@@ -60,8 +60,9 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
         is_public_v4(Ipv4Addr::new(a, b, c, d))
     };
     match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => wrapped(high, low),
-        [0x2002, high, low, ..] => wrapped(high, low),
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => wrapped(high, low),
         // Teredo, benchmarking, ORCHID and other protocols' own; documentation.
         [0x2001, second, ..] => second >= 0x200 && second != 0xdb8,
         [0x3fff, second, ..] => second >= 0x1000,
@@ -122,12 +123,11 @@ impl PublicOnly {
     /// # Errors
     /// [`Refused`] when there is none.
     pub async fn addresses(&self, host: &str) -> Result<Vec<IpAddr>, Refused> {
-        let found = match host.trim_matches(['[', ']']).parse() {
-            Ok(address) => vec![address],
-            Err(_) => {
-                let found = self.names.look_up(host.to_owned()).await;
-                found.map_err(|error| Refused::LookUp(host.to_owned(), error))?
-            }
+        let found = if let Ok(address) = host.trim_matches(['[', ']']).parse() {
+            vec![address]
+        } else {
+            let found = self.names.look_up(host.to_owned()).await;
+            found.map_err(|error| Refused::LookUp(host.to_owned(), error))?
         };
         let first = *found.first().ok_or_else(|| Refused::NoAddress(host.to_owned()))?;
         let open: Vec<IpAddr> = found.into_iter().filter(|address| self.admits(*address)).collect();

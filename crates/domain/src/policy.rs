@@ -226,7 +226,8 @@ pub fn public_states(kind: Kind) -> Vec<&'static str> {
         | Kind::LocalPlan
         | Kind::ViolationReport
         | Kind::RoleGrant
-        | Kind::ServiceKey => Vec::new(),
+        | Kind::ServiceKey
+        | Kind::EventSubscription => Vec::new(),
     }
 }
 

@@ -440,8 +440,8 @@ impl Consumer {
         transaction!(self.store.pool(), |tx, _upsert| {
             sqlx::query(TOUCH).bind(self.id).execute(&mut *tx).await?;
             for (subject, token) in held {
-                let hold = sqlx::query(HOLD).bind(until).bind(key(self.id, *subject)).bind(*token);
-                if hold.execute(&mut *tx).await?.rows_affected() == 0 {
+                let longer = sqlx::query(HOLD).bind(until).bind(key(self.id, *subject)).bind(*token);
+                if longer.execute(&mut *tx).await?.rows_affected() == 0 {
                     lost.push(*subject);
                 }
             }
@@ -467,7 +467,7 @@ impl Consumer {
                 let rows: Vec<Behind> = rows.fetch_all(&mut *tx).await?;
                 let position = sqlx::query_scalar("select position from consumers where id = $1");
                 let position: i64 = position.bind(self.id).fetch_one(&mut *tx).await?;
-                let changed = match change {
+                let moved = match change {
                     Change::Rewind(position) => {
                         let forget = sqlx::query("delete from consumer_subjects where consumer_id = $1");
                         forget.bind(self.id).execute(&mut *tx).await?;
@@ -492,8 +492,8 @@ impl Consumer {
                         rows
                     }
                 };
-                let changed = serde_json::to_string(&changed)?;
-                let write = sqlx::query(AssertSqlSafe(upsert(TABLE, COLUMNS, None))).bind(changed);
+                let moved = serde_json::to_string(&moved)?;
+                let write = sqlx::query(AssertSqlSafe(upsert(TABLE, COLUMNS, None))).bind(moved);
                 write.execute(&mut *tx).await?;
                 sqlx::query(FORGET).bind(self.id).execute(&mut *tx).await?;
             }

@@ -5,8 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Amount, Claim, Context, Date, Event, Fact, Facts, Id, Kind, Need, Period, RegionCode,
-    Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Event, Fact, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
+    Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,

@@ -332,13 +332,13 @@ fn what_is_asked_for_beside_the_endpoint_is_paid_out_of_the_same_budget() {
     };
     let till = Till { clients: Arc::new(Clients::new()), guard: Arc::new(new_guard(limits)) };
     let buy = |cost| till.open(Some("ann"), None, cost);
-    let first = buy(10).ok().expect("there is enough");
+    let Ok(first) = buy(10) else { panic!("there is enough") };
     assert_eq!(buy(10).err().map(|later| later.seconds), Some(1), "one at a time");
     // What was paid in advance counts for it: 100 - 10 - 10 - 50 is left.
     assert_eq!(first.settle(60), Ok(()));
     assert_eq!(first.settle(5), Ok(()), "never less than was paid in advance");
     drop(first);
-    let second = buy(10).ok().expect("there is enough");
+    let Ok(second) = buy(10) else { panic!("there is enough") };
     let later = second.settle(60).expect_err("20 are left of 50");
     assert!((29..=30).contains(&later.seconds), "{later:?}");
     assert!(till.open(Some("bo"), None, 100).is_ok(), "others have a budget of their own");

@@ -1,4 +1,5 @@
 use super::*;
+use crate::Amount;
 use crate::spec::{given, office, officer};
 use uuid::Uuid;
 
