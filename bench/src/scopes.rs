@@ -74,7 +74,8 @@ struct Ground {
 
 fn region(plan: usize) -> Result<RegionCode, Fault> {
     let province = PROVINCES[plan % PROVINCES.len()];
-    let code = format!("{province}{}00", if plan / PROVINCES.len() % 2 == 0 { "00" } else { "01" });
+    let code =
+        format!("{province}{}00", if (plan / PROVINCES.len()).is_multiple_of(2) { "00" } else { "01" });
     Ok(code.parse().map_err(|reason| format!("{code} {reason}"))?)
 }
 

@@ -44,9 +44,9 @@ impl Socket {
     /// With which code and reason the other side closes.
     pub(crate) async fn closed(&mut self) -> (u16, String) {
         loop {
-            match timeout(PATIENCE, self.0.next()).await.expect("nothing came").expect("cut").unwrap() {
-                Message::Close(Some(frame)) => return (frame.code.into(), frame.reason.to_string()),
-                _ => continue,
+            let next = timeout(PATIENCE, self.0.next()).await.expect("nothing came").expect("cut").unwrap();
+            if let Message::Close(Some(frame)) = next {
+                return (frame.code.into(), frame.reason.to_string());
             }
         }
     }

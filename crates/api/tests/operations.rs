@@ -9,6 +9,8 @@ use std::{
 
 use serde_json::Value;
 use sqlx::AssertSqlSafe;
+use zhixing_domain::Clock;
+use zhixing_event_store::SystemClock;
 
 /// A directory with a log of one imported plan.
 struct Place {
@@ -523,7 +525,7 @@ async fn a_service_key_issued_at_the_terminal_lets_its_system_in() {
         unit { id } } }";
     let unit = ask("dev:ann:LEADING_GROUP_OFFICE", register).await;
     let unit = unit["data"]["registerUnit"]["unit"]["id"].as_str().unwrap();
-    let tomorrow = (chrono::Utc::now() + chrono::Duration::days(1)).date_naive().to_string();
+    let tomorrow = (SystemClock.now() + chrono::Duration::days(1)).date_naive().to_string();
     let issue = |role| {
         [
             "keys",

@@ -417,7 +417,7 @@ impl Everything {
         own || policy::sight(viewer, object.id.kind).sees(&seen)
     }
     /// Lists over many kinds show what lies inside the scope of officials.
-    fn is_inside(&self, viewer: &Viewer, object: &Object, units: Vec<UnitId>) -> bool {
+    fn is_inside(viewer: &Viewer, object: &Object, units: Vec<UnitId>) -> bool {
         let kind = if object.id.kind == Kind::ViolationReport { object.id.kind } else { Kind::Report };
         let seen = Seen { published: None, region: Some(object.region), units };
         policy::sight(viewer, kind).is_inside(&seen)
@@ -519,6 +519,15 @@ async fn pages(house: &House, all: &Everything, token: &str, viewer: &Viewer) ->
     Ok(())
 }
 
+/// What lies under a plan.
+const UNDER: [(&str, Kind); 5] = [
+    ("tasks", Kind::Task),
+    ("indicators", Kind::Indicator),
+    ("localPlans", Kind::LocalPlan),
+    ("surveys", Kind::Survey),
+    ("leadingGroups", Kind::LeadingGroup),
+];
+
 /// Any object by its id, with its history; a plan with what lies under it.
 async fn nodes(house: &House, all: &Everything, token: &str, viewer: &Viewer) -> Checked {
     let history = "history(first: 1) { totalCount nodes { subjectId } }";
@@ -534,7 +543,7 @@ async fn nodes(house: &House, all: &Everything, token: &str, viewer: &Viewer) ->
             prop_assert_eq!(node["id"].as_str(), expected.as_deref(), "node {}", object.id);
             if expected.is_some() {
                 // From outside it begins where the object became public; a story of its own says where.
-                let inside = all.is_inside(viewer, object, all.units(object));
+                let inside = Everything::is_inside(viewer, object, all.units(object));
                 let told = node["history"]["totalCount"].as_i64().unwrap();
                 prop_assert!(told == object.versions || !inside && told < object.versions, "{}", object.id);
                 if told > 0 {
@@ -543,13 +552,6 @@ async fn nodes(house: &House, all: &Everything, token: &str, viewer: &Viewer) ->
             }
         }
     }
-    const UNDER: [(&str, Kind); 5] = [
-        ("tasks", Kind::Task),
-        ("indicators", Kind::Indicator),
-        ("localPlans", Kind::LocalPlan),
-        ("surveys", Kind::Survey),
-        ("leadingGroups", Kind::LeadingGroup),
-    ];
     let under =
         UNDER.map(|(field, _)| format!("{field}(first: 100) {{ totalCount nodes {{ id }} }}")).join(" ");
     let query = format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Plan {{ id {under} }} }} }}");
@@ -588,14 +590,15 @@ async fn together(house: &House, all: &Everything, token: &str, viewer: &Viewer)
     };
     prop_assert_eq!(count, json!(counted));
     let kept = [Kind::RoleGrant, Kind::ServiceKey, Kind::EventSubscription];
-    let expected = all
-        .those(|object| !kept.contains(&object.id.kind) && all.is_inside(viewer, object, all.units(object)));
+    let expected = all.those(|object| {
+        !kept.contains(&object.id.kind) && Everything::is_inside(viewer, object, all.units(object))
+    });
     prop_assert_eq!(&shown, &expected, "the timeline");
     let outside = all.those(|object| !all.sees(viewer, object));
     prop_assert!(shown.is_disjoint(&outside), "the timeline tells of what they do not see");
 
     let due: Vec<&Object> = all.due.iter().map(|id| &all.objects[id]).collect();
-    let due = due.into_iter().filter(|object| all.is_inside(viewer, object, object.doers.clone()));
+    let due = due.into_iter().filter(|object| Everything::is_inside(viewer, object, object.doers.clone()));
     let due: BTreeSet<String> = due.map(|object| object.id.to_string()).collect();
     let query = "{ dueItems(first: 100) { totalCount nodes { id } } }";
     let data = house.ok(token, query, json!({})).await;
