@@ -16,6 +16,7 @@ use zhixing_vault::MasterSource;
 use crate::{
     address::{ForwardedHeader, Proxy},
     identity::settings::IdentitySettings,
+    integration::DeliverySettings,
     protocol::{Introspection, Limits},
 };
 
@@ -88,6 +89,8 @@ pub struct Settings {
     pub limits: Limits,
     /// Which identity providers are trusted.
     pub identity: IdentitySettings,
+    /// How events leave for other systems.
+    pub delivery: DeliverySettings,
 }
 
 impl Default for Settings {
@@ -117,6 +120,7 @@ impl Default for Settings {
             log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
             identity: IdentitySettings::default(),
+            delivery: DeliverySettings::default(),
         }
     }
 }

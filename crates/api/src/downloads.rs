@@ -117,6 +117,17 @@ pub struct Caller {
     address: Option<Address>,
 }
 
+impl Caller {
+    /// The headers of the request.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+    /// Where it comes from.
+    pub fn address(&self) -> Option<Address> {
+        self.address
+    }
+}
+
 impl<S: Sync> FromRequestParts<S> for Caller {
     type Rejection = Infallible;
 

@@ -5,7 +5,7 @@ use std::{
     io::Read,
     path::PathBuf,
     sync::{Arc, OnceLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use async_graphql::Value;
@@ -29,8 +29,10 @@ use crate::{
     config::Settings,
     downloads::Downloads,
     due_list,
+    feed::{self, Feed},
     graphql::{self, context::Session, region::Region},
     identity::Identity,
+    integration::pull,
     local, projections,
     protocol::{
         Authenticator, Documents, DocumentsError, Endpoint, Guard, GuardError, Introspection, Limits,
@@ -164,6 +166,7 @@ pub fn router(
     shutdown: watch::Receiver<bool>,
 ) -> Result<Router, NoDoor> {
     let store = &service.store;
+    let stopping = shutdown.clone();
     let guard = guard(settings)?;
     let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
     let for_requests = (store.clone(), identity.clone());
@@ -211,6 +214,15 @@ pub fn router(
         .route("/due-items.xlsx", get(due_list::xlsx))
         .layer(CompressionLayer::new())
         .with_state(Downloads { store: store.clone(), identity: identity.clone(), till: endpoint.till() });
+    let feed = Feed {
+        store: store.clone(),
+        identity: identity.clone(),
+        till: endpoint.till(),
+        source: settings.delivery.source.as_str().into(),
+        heartbeat: Duration::from_millis(settings.limits.sse_keep_alive_ms.max(1)),
+        shutdown: stopping,
+    };
+    let feed = feed::router(feed.clone()).merge(pull::router(feed));
     let probes = Router::new()
         .route("/healthz", get(async || "ok"))
         .route("/readyz", get(ready))
@@ -223,6 +235,7 @@ pub fn router(
         .merge(pages)
         .merge(schema)
         .merge(downloads)
+        .merge(feed)
         .merge(probes)
         .layer(middleware::from_fn(measure));
     let router = if settings.takes_development_tokens() {

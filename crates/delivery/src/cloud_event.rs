@@ -6,7 +6,11 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use zhixing_domain::{Kind, id::GlobalId};
+use zhixing_domain::{
+    Kind,
+    id::GlobalId,
+    policy::{Audience, audience},
+};
 use zhixing_event_store::{Error, Recorded};
 
 /// What every envelope begins with, byte for byte.
@@ -106,6 +110,11 @@ impl<'e> CloudEvent<'e> {
     pub fn thin(self) -> Self {
         Self { datacontenttype: None, dataschema: None, data: None, ..self }
     }
+}
+
+/// Whether no more is told of a kind than that something happened.
+pub fn is_confidential(kind: Kind) -> bool {
+    matches!(audience(kind), Audience::Confidential | Audience::KeepersOfAccess | Audience::ItsSystems)
 }
 
 /// A position as `sequence` spells it.

@@ -1,10 +1,11 @@
 //! Rows that no event makes: what the service itself remembers, such as the calendars that it last ran with.
+use chrono::{DateTime, Utc};
 use sqlx::AssertSqlSafe;
 
 use crate::{
     Error, Pool,
     pool::transaction,
-    view::{Table, WriteRow},
+    view::{Row, Table, WriteRow},
 };
 
 /// Rows written by one statement.
@@ -22,6 +23,17 @@ impl Pool {
             Err(Error::Database(sqlx::Error::Database(error))) if error.is_unique_violation() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Forgets the rows of a kind whose `column` lies before an instant; how many.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget<R: Row>(&self, column: &'static str, before: DateTime<Utc>) -> Result<u64, Error> {
+        let sql = format!("delete from {} where {column} < $1", R::TABLE.name);
+        Ok(transaction!(self, |tx, _upsert| {
+            sqlx::query(AssertSqlSafe(sql)).bind(before).execute(&mut *tx).await?.rows_affected()
+        }))
     }
 
     async fn write(&self, rows: &[WriteRow]) -> Result<(), Error> {

@@ -69,6 +69,9 @@ pub enum Error {
     /// There is no such durable reader.
     #[error("there is no such consumer")]
     NoConsumer,
+    /// Whoever judges events for a consumer cannot judge now.
+    #[error("whether an event is wanted cannot be found out now")]
+    Undecided,
     /// The writer has stopped.
     #[error("the service is shutting down")]
     Closed,

@@ -4,6 +4,7 @@ mod attacks;
 mod bad_input;
 mod changes;
 mod dispatch;
+mod events_out;
 mod five_years;
 mod folds;
 mod identity;

@@ -36,7 +36,7 @@ fn rooms_look_one_way_only() {
     // What leaves the service knows nothing of how people come in.
     assert_eq!(rooms(DELIVERY), BTreeSet::from(["domain", "event-store"]));
     assert_eq!(rooms(API), BTreeSet::from(["domain", "event-store", "vault", "delivery"]));
-    assert_eq!(rooms(TESTS), BTreeSet::from(["domain", "event-store", "vault", "api"]));
+    assert_eq!(rooms(TESTS), BTreeSet::from(["domain", "event-store", "vault", "delivery", "api"]));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn system(unit: &str) -> String {
 }
 
 /// A command to a subscription, with what came of it.
-async fn tell(house: &House, token: &str, mutation: &str, kind: &str, input: Value) -> Value {
+pub(super) async fn tell(house: &House, token: &str, mutation: &str, kind: &str, input: Value) -> Value {
     let query = format!(
         "mutation($input: {kind}!) {{ {mutation}(input: $input) {{
             eventSubscription {{ id status name url envelope method publicKey formerPublicKey suspensionCause

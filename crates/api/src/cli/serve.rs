@@ -8,6 +8,7 @@ use crate::{
     checkpoints::Signer,
     config::Settings,
     connections::Connections,
+    integration::webhooks::Webhooks,
     scheduler::{self, Scheduler},
     server, time_change,
     tls::Tls,
@@ -52,6 +53,14 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
         scheduler.supervising(settings.supervise).with_vault(service.vault.clone()).start(stopped.clone())
     });
+    let delivering = match (&service.vault, settings.delivery.webhooks) {
+        (Some(vault), true) => {
+            let webhooks = Webhooks::new(store.clone(), vault.clone(), &settings.delivery)
+                .map_err(|error| Failure::said("webhooks cannot be sent", error))?;
+            Some(webhooks.start(stopped.clone()))
+        }
+        _ => None,
+    };
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
     }
@@ -67,6 +76,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     if let Some(scheduling) = scheduling {
         let _ = scheduling.await;
+    }
+    if let Some(delivering) = delivering {
+        let _ = delivering.await;
     }
     if let (Some(signer), Some(signing)) = (signer, signing) {
         // The last word of this run: what was appended since the last checkpoint.
@@ -84,6 +96,7 @@ fn welcome(settings: &Settings, address: std::net::SocketAddr) {
   GraphiQL   {scheme}://{address}/
   GraphQL    {scheme}://{address}/graphql   (WebSocket and SSE at the same address)
   Schema     {scheme}://{address}/graphql/schema.graphql
+  Events     {scheme}://{address}/events   (SSE, NDJSON or pages; see docs/events.md)
   Health     {scheme}://{address}/healthz  /readyz  /metrics
   Log        {scheme}://{address}/log/checkpoint   (signed; see `zhixing verify --help`)
 

@@ -14,7 +14,7 @@ use zhixing_domain::{
     organisation::unit,
     policy::{self, Seen},
 };
-use zhixing_event_store::{EventFilter, event::Shared};
+use zhixing_event_store::{EventFilter, Recorded, event::Shared};
 
 use super::{
     connection::{PageInfo, Paging},
@@ -249,7 +249,10 @@ fn filter_of(wanted: Option<ChangeWhere>) -> Result<EventFilter> {
 
 /// Whether the viewer may see an event: what it is about, and not from before it became public for them. Its region
 /// answers for most; the rest is looked up.
-async fn sees(session: &Session, event: &Shared) -> Result<bool> {
+///
+/// # Errors
+/// When the database fails.
+pub async fn sees(session: &Session, event: &Recorded) -> Result<bool> {
     let sight = policy::sight(&session.viewer, event.kind);
     let by_region = Seen { region: event.region_code, ..Seen::default() };
     if sight.is_inside(&by_region) {

@@ -1,8 +1,12 @@
 //! Event subscriptions, as the API shows and takes them. A shared signing secret is shown once, when it is made.
+use std::collections::HashMap;
+
 use async_graphql::{ComplexObject, Context, InputObject, Object, Result, SimpleObject};
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_query::Condition;
+use futures_util::FutureExt;
+use sea_query::{Condition, Expr, ExprTrait};
 use sqlx::types::Json;
+use uuid::Uuid;
 use zhixing_delivery::standard_webhooks::Secret;
 use zhixing_domain::{
     Id, Kind, RegionCode, Viewer,
@@ -15,12 +19,15 @@ use zhixing_domain::{
     },
     organisation::unit,
 };
-use zhixing_event_store::{Consumer, consumer};
+use zhixing_event_store::{
+    Consumer,
+    consumer::{self, Wanted as _},
+};
 use zhixing_vault::{Place, Plain, VaultError};
 
 use super::{
     command::{How, Outcome, carry_out},
-    connection::{By, Holds, Narrow, Paging, connection, page},
+    connection::{By, Holds, Narrow, OrderDirection, Paging, connection, page},
     context::Ask,
     error::{self, UserError},
     event::{self, ChangeWhere, Position},
@@ -28,8 +35,10 @@ use super::{
     informer::Keys,
     region::Region,
     unit::Unit,
-    view::{Fold, Life, Visible, Wanted, inside, named, view},
+    view::{Fold, Life, Visible, Wanted, for_officials, inside, named, view},
 };
+use crate::integration::{
+    account::{self, InSight}, journal::DeliveryAttempt};
 
 view! {
     /// Which changes another system gets, how, and on whose account (事件订阅).
@@ -237,6 +246,38 @@ impl EventSubscription {
     async fn former_public_key(&self) -> Option<&str> {
         self.former_key.as_ref()?.public_key.as_deref()
     }
+    /// What was tried for its webhook and what came of it, latest first; kept for 30 days.
+    async fn deliveries(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which ones; all when left out.")] r#where: Option<DeliveryWhere>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "The last so many, at most 100.")] last: Option<i32>,
+        #[graphql(desc = "Those before this cursor.")] before: Option<String>,
+    ) -> Result<DeliveryAttemptConnection> {
+        let wanted = r#where.unwrap_or_default();
+        let taken = Condition::all().add(Expr::col("status").between(200, 299));
+        let failed = Condition::any().add(Expr::col("status").is_null()).add(taken.clone().not());
+        let filter = Condition::all()
+            .add(Expr::col("subscription_id").eq(self.life.id.0.uuid()))
+            .add_option(wanted.subject.map(|subject| Expr::col("subject_id").eq(subject.uuid)))
+            .add_option(wanted.event.map(|event| Expr::col("event_id").eq(event)))
+            .add_option(wanted.is_taken.map(|yes| if yes { taken } else { failed }));
+        let paging = Paging { first, after, last, before };
+        let order = By::column("id", Holds::Key).directed(OrderDirection::Desc);
+        Ok(DeliveryAttemptConnection(page(ctx, filter, order, paging).boxed().await?))
+    }
+    /// What it is for and has not acknowledged, behind a position, in the order of the log: for comparing what both sides have.
+    async fn undelivered(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The first so many, at most 100; 20 when left out.")] first: Option<i32>,
+        #[graphql(desc = "Those behind this position.")] after: Option<Position>,
+    ) -> Result<Undelivered> {
+        let (limit, _) = Paging { first, ..Paging::default() }.size()?;
+        undelivered(ctx, self, limit, after.map_or(0, |after| after.0)).boxed().await
+    }
     /// How far it has got.
     async fn progress(&self, ctx: &Context<'_>) -> Result<SubscriptionProgress> {
         let store = ctx.store();
@@ -247,7 +288,7 @@ impl EventSubscription {
         let count = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
         Ok(SubscriptionProgress {
             position: Position(position),
-            lag: (store.head() - position).max(0),
+            lag: Ord::max(store.head() - position, 0),
             behind_count: count(behind.len()),
             parked_count: count(behind.iter().filter(|row| row.parked).count()),
             behind: behind.iter().take(MOST_SHOWN).map(SubjectBehind::of).collect(),
@@ -255,6 +296,118 @@ impl EventSubscription {
     }
 }
 
+/// Events that a subscription is for and has not acknowledged.
+#[derive(Clone, Debug, SimpleObject)]
+pub struct Undelivered {
+    /// The events, in the order of the log.
+    pub events: Vec<event::Event>,
+    /// The log has been looked through up to here: ask again behind it.
+    pub through: Position,
+    /// Whether there may be more.
+    pub has_more: bool,
+}
+
+/// Events that are looked through at once for those that were not acknowledged.
+const LOOKED_THROUGH: usize = 20_000;
+
+async fn undelivered(
+    ctx: &Context<'_>,
+    subscription: &EventSubscription,
+    limit: u64,
+    after: i64,
+) -> Result<Undelivered> {
+    let store = ctx.store();
+    let consumer = Consumer::new(store.clone(), subscription.life.id.0.uuid());
+    let standing = consumer.standing().await.map_err(error::fault)?;
+    let position = standing.map_or(subscription.begins_after, |standing| standing.position);
+    let behind = consumer.behind(consumer::MOST_BEHIND).await.map_err(error::fault)?;
+    let least = behind.iter().map(|row| row.acked).fold(position, Ord::min);
+    let behind: HashMap<Uuid, i64> = behind.iter().map(|row| (row.subject_id, row.acked)).collect();
+    let wanted = InSight::of(store, subscription);
+    let (head, mut through, mut events, mut looked) = (store.head(), Ord::max(after, least), Vec::new(), 0);
+    while through < head && (events.len() as u64) < limit && looked < LOOKED_THROUGH {
+        for read in store.pool().read_log(through, 500).await.map_err(error::fault)? {
+            (through, looked) = (read.position, looked + 1);
+            let open = through > position || behind.get(&read.stream_id).is_some_and(|acked| through > *acked);
+            if open && wanted.wants(&read).await.map_err(error::fault)? {
+                events.push(event::Event(read.into()));
+            }
+            if events.len() as u64 == limit {
+                break;
+            }
+        }
+    }
+    Ok(Undelivered { events, through: Position(through), has_more: through < head })
+}
+
+/// Which attempts; what is left out does not narrow.
+#[derive(Clone, Debug, Default, InputObject)]
+pub struct DeliveryWhere {
+    /// Of this subject.
+    pub subject: Option<GlobalId>,
+    /// Of this event.
+    pub event: Option<Uuid>,
+    /// Only those that were taken (true), or only others (false).
+    pub is_taken: Option<bool>,
+}
+
+impl Visible for DeliveryAttempt {
+    /// They are reached through their subscription only.
+    fn seen_by(viewer: &Viewer) -> Condition {
+        for_officials(viewer)
+    }
+}
+
+/// One attempt to deliver an event to a webhook (投递记录).
+#[Object]
+impl DeliveryAttempt {
+    /// Of which event: the `webhook-id`.
+    async fn event_id(&self) -> Uuid {
+        self.event_id
+    }
+    /// Where the event stands in the log.
+    async fn position(&self) -> Position {
+        Position(self.position)
+    }
+    /// The event's subject.
+    async fn subject_id(&self) -> GlobalId {
+        GlobalId { kind: self.kind, uuid: self.subject_id }
+    }
+    /// Which attempt it was since the last that was taken, from 1.
+    async fn number(&self) -> i32 {
+        self.number
+    }
+    /// Where it was sent to.
+    async fn url(&self) -> &str {
+        &self.url
+    }
+    /// When it was signed and sent: the `webhook-timestamp`.
+    async fn at(&self) -> DateTime<Utc> {
+        self.at
+    }
+    /// The `webhook-signature`.
+    async fn signatures(&self) -> &str {
+        &self.signatures
+    }
+    /// How long it took, in microseconds.
+    async fn took_micros(&self) -> i64 {
+        self.took_micros
+    }
+    /// The status of the answer; null when none came.
+    async fn status(&self) -> Option<i32> {
+        self.status
+    }
+    /// The beginning of the answer's body.
+    async fn answer(&self) -> Option<&str> {
+        self.answer.as_deref()
+    }
+    /// Why no answer came.
+    async fn reason(&self) -> Option<&str> {
+        self.reason.as_deref()
+    }
+}
+
+connection!(DeliveryAttempt, DeliveryAttemptConnection, DeliveryAttemptEdge, "attempts to deliver");
 connection!(EventSubscription, EventSubscriptionConnection, EventSubscriptionEdge, "event subscriptions");
 
 /// Which event subscriptions; what is left out does not narrow.
@@ -428,7 +581,7 @@ async fn make(ctx: &Context<'_>, scheme: SignatureScheme) -> Result<Made> {
 }
 
 /// The object that the secret under this key is sealed for: a subscription has no id yet when its secret is made.
-pub fn place(key: uuid::Uuid) -> Place {
+pub fn place(key: Uuid) -> Place {
     Place { kind: Kind::EventSubscription, id: key }
 }
 
@@ -469,6 +622,10 @@ impl Mutations {
         let command =
             CreateSubscription { name, unit_id, region_code, filter, after, head, envelope, endpoint };
         let outcome = carry_out::<EventSubscription>(ctx, command, how).await?;
+        if let Some(made) = outcome.object.as_ref().filter(|_| outcome.position.is_some()) {
+            // From here on it has a place in the log.
+            account::consumer(ctx.store(), made).await.map_err(error::fault)?;
+        }
         Ok(EventSubscriptionPayload::of(outcome, made.as_ref()))
     }
 

@@ -19,6 +19,7 @@ use super::{
     context::{Ask, Session},
     error,
     event::{EventConnection, history},
+    plan::Plan,
 };
 
 /// An aggregate that is shown as a GraphQL object.
@@ -90,7 +91,8 @@ pub async fn since<V: View + Visible>(session: &Session, key: Uuid) -> Result<Op
     if !sight.is_inside(&seen) {
         seen.published = pool.entered(key, &policy::public_states(kind)).await?;
         if let Some(plan) = row.published_with() {
-            let plan = pool.entered(plan, &policy::public_states(Kind::Plan)).await?;
+            // Whoever sees the plan from inside, sees what belongs to it as far as it goes.
+            let plan = Box::pin(since::<Plan>(session, plan)).await?;
             seen.published = seen.published.zip(plan).map(|(own, plan)| Ord::max(own, plan));
         }
     }

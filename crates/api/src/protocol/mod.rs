@@ -253,6 +253,18 @@ impl Till {
         let place = client.hold(Held::Operation, limits)?;
         Ok(Purchase { client, guard: self.guard.clone(), paid: cost, _place: place })
     }
+
+    /// The same for something that goes on: it counts as a subscription.
+    ///
+    /// # Errors
+    /// When the client has to wait.
+    pub fn follow(&self, name: Option<&str>, address: Option<Address>, cost: u64) -> Result<Purchase, Later> {
+        let limits = self.guard.limits();
+        let client = self.clients.of(name, address, limits);
+        client.pay(cost, 0, limits)?;
+        let place = client.hold(Held::Subscription, limits)?;
+        Ok(Purchase { client, guard: self.guard.clone(), paid: cost, _place: place })
+    }
 }
 
 impl Purchase {

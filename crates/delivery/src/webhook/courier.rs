@@ -8,7 +8,7 @@ use std::{
 use chrono::{DateTime, TimeDelta, Utc};
 use tokio::{sync::watch, task::JoinSet};
 use uuid::Uuid;
-use zhixing_domain::{Kind, id::GlobalId, integration::event_subscription::EnvelopeForm};
+use zhixing_domain::{id::GlobalId, integration::event_subscription::EnvelopeForm};
 use zhixing_event_store::{
     Consumer, Error, EventStore, Recorded,
     consumer::{Batch, Outcome, Settled, Wanted},
@@ -19,7 +19,10 @@ use super::{
     patience,
     sender::{Attempt, Sender, Verdict},
 };
-use crate::{cloud_event::CloudEvent, standard_webhooks::Secret};
+use crate::{
+    cloud_event::{CloudEvent, is_confidential},
+    standard_webhooks::Secret,
+};
 
 /// Subjects that are sent to one endpoint at the same time.
 const PARALLEL: usize = 64;
@@ -29,6 +32,9 @@ const CLAIMED: usize = 500;
 const HOLD: Duration = Duration::from_mins(5);
 /// How long a claim that found nothing is not repeated, though the log has grown: what comes together is claimed together.
 const GATHER: Duration = Duration::from_millis(2);
+/// How long a courier waits at most while something waits to be acknowledged: what others hold, they may give back before
+/// their time, and nobody is told of that.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long after a failure of the database it is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -193,7 +199,7 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
         let claimed = self.consumer.claim(&self.wanted, most, HOLD).await?;
         let in_time =
             |at: DateTime<Utc>| (at - self.store.clock().now()).to_std().unwrap_or(GATHER).max(GATHER);
-        Ok((claimed.batches, claimed.next.map(in_time)))
+        Ok((claimed.batches, claimed.next.map(|at| in_time(at).min(LOOK_AGAIN))))
     }
 
     /// Waits until something is done, written, due or over.
@@ -343,12 +349,6 @@ fn body(event: &Recorded, destination: &Destination) -> Result<bytes::Bytes, Err
     let thin = destination.envelope == EnvelopeForm::Thin || is_confidential(event.kind);
     let envelope = if thin { envelope.thin() } else { envelope };
     Ok(serde_json::to_vec(&envelope)?.into())
-}
-
-/// Whether no more is told of a kind than that something happened.
-pub(crate) fn is_confidential(kind: Kind) -> bool {
-    use zhixing_domain::policy::{Audience, audience};
-    matches!(audience(kind), Audience::Confidential | Audience::KeepersOfAccess | Audience::ItsSystems)
 }
 
 /// A number between 0 and 1; without randomness the one in the middle.

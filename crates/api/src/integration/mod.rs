@@ -1,0 +1,32 @@
+//! Bringing events to other systems (系统对接): webhooks, and what pulls.
+//!
+//! [`account`] says what a subscription may see and how far it has got, [`journal`] keeps the delivery log, [`webhooks`] lets a
+//! courier work for every webhook, [`pull`] hands events to members of a group.
+pub mod account;
+pub mod journal;
+pub mod pull;
+pub mod webhooks;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+use zhixing_delivery::cloud_event::SOURCE;
+
+/// How events leave the service, `[delivery]` in the file of settings.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DeliverySettings {
+    /// The `source` of every event: which log it comes from.
+    pub source: String,
+    /// Whether this process sends webhooks; several processes share the work.
+    pub webhooks: bool,
+    /// Networks that are not public and to which webhooks may be sent all the same.
+    pub allow_networks: Vec<IpNet>,
+    /// Whether webhooks may be sent without TLS.
+    pub allow_http: bool,
+}
+
+impl Default for DeliverySettings {
+    fn default() -> Self {
+        Self { source: SOURCE.into(), webhooks: true, allow_networks: Vec::new(), allow_http: false }
+    }
+}
