@@ -193,8 +193,8 @@ story!(a_group_pulls_in_order_and_settles, |house| {
     assert_eq!(status, 200, "{claimed}");
     let batch = &claimed["batches"][0];
     assert_eq!((&batch["subject"], claimed["batches"].as_array().unwrap().len()), (&json!(world.task), 1));
-    let taken = sequences(&batch["events"]);
-    assert_eq!(taken.len(), 2);
+    let handed = sequences(&batch["events"]);
+    assert_eq!(handed.len(), 2);
     // What happens to the task meanwhile waits for what was claimed.
     house.done(&world.leader(), "acceptTask", json!({ "id": world.task })).await;
     let (_, nothing) = post_json(house, &token, &path("claim"), json!({})).await;
@@ -209,7 +209,7 @@ story!(a_group_pulls_in_order_and_settles, |house| {
         open,
         json!([{ "type": "TaskRegistered" }, { "type": "TaskUnitsAssigned" }, { "type": "TaskAccepted" }])
     );
-    let went = json!({ "subject": world.task, "token": batch["token"], "upTo": taken[0],
+    let went = json!({ "subject": world.task, "token": batch["token"], "upTo": handed[0],
         "retryAfterSeconds": 0, "reason": "second one failed" });
     let (_, settled) = post_json(house, &token, &path("settle"), json!({ "settled": [went] })).await;
     assert_eq!(settled["lost"], json!([]));

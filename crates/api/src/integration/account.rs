@@ -72,12 +72,11 @@ impl Wanted for InSight {
 pub async fn consumer(store: &EventStore, subscription: &EventSubscription) -> Result<Consumer, Error> {
     let id = subscription.life.id.0.uuid();
     let consumer = Consumer::new(store.clone(), id);
-    let mut applied = match consumer.standing().await? {
-        Some(standing) => standing.applied,
-        None => {
-            consumer.create(subscription.begins_after, 1).await?;
-            1
-        }
+    let mut applied = if let Some(standing) = consumer.standing().await? {
+        standing.applied
+    } else {
+        consumer.create(subscription.begins_after, 1).await?;
+        1
     };
     while applied < subscription.life.version {
         let events = store.pool().read_stream(id, applied, LIFE).await?;

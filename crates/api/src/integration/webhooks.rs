@@ -138,7 +138,9 @@ impl Webhooks {
         };
         let ended: Vec<Uuid> =
             staff.at_work.iter().filter(|(id, work)| !current(id, work)).map(|(id, _)| *id).collect();
-        ended.into_iter().for_each(|id| staff.end(id));
+        for id in ended {
+            staff.end(id);
+        }
         for subscription in subscriptions {
             let id = subscription.life.id.0.uuid();
             if let Some(reason) = account::ended(&self.store, &subscription).await? {
@@ -298,7 +300,7 @@ impl Webhooks {
         match self.store.execute::<EventSubscription>(order).await {
             Ok(_) | Err(Error::Rejected(_)) => {}
             Err(error) => {
-                tracing::warn!(%error, "what happened to a webhook cannot be recorded: trying again")
+                tracing::warn!(%error, "what happened to a webhook cannot be recorded: trying again");
             }
         }
     }
