@@ -1,4 +1,4 @@
-// GraphQL over SSE by the letter of its PROTOCOL.md, distinct connections mode, and by the browser's own interface.
+// GraphQL over SSE by the letter of its PROTOCOL.md, in both its modes, and by the browser's own interface.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { test } from "node:test";
@@ -81,12 +81,43 @@ test("the browser's EventSource hears the end", async (context) => {
   await once(source, "complete");
 });
 
-test("single connection mode is not offered: a reservation is refused as a method, and graphql-sse reports it", async () => {
-  const reservation = await fetch(url, { method: "PUT", headers: { authorization } });
-  assert.equal(reservation.status, 405);
-  assert.equal(reservation.headers.get("allow"), "GET, POST, OPTIONS");
-  assert.equal((await reservation.json()).errors[0].extensions.code, "METHOD_NOT_ALLOWED");
+test("in single connection mode one stream carries the answers of several operations", async () => {
   const client = createClient({ url, singleConnection: true, headers: { authorization }, retryAttempts: 0 });
-  await assert.rejects(client.iterate({ query: "{ __typename }" }).next(), /405/);
+  const one = client.iterate({ query: documents.page, variables: { first: 1 } });
+  const { value } = await one.next();
+  assert.equal(value.data.units.nodes.length, 1);
+  assert.equal((await one.next()).done, true);
+  const changes = client.iterate({ query: "subscription { changes(after: 0) { position } }" });
+  const again = client.iterate({ query: documents.page, variables: { first: 1 } });
+  assert.equal((await again.next()).value.data.units.nodes.length, 1);
+  for (const position of [1, 2, 3]) assert.equal((await changes.next()).value.data.changes.position, position);
+  await changes.return();
+  const wrong = client.iterate({ query: "{ nothing }" }).next();
+  await assert.rejects(wrong, /400|Bad Request/);
   client.dispose();
+});
+
+test("a reservation is for one stream, and its token for nobody else", async () => {
+  const reserve = () => fetch(url, { method: "PUT", headers: { authorization } });
+  const reservation = await reserve();
+  assert.equal(reservation.status, 201);
+  const token = await reservation.text();
+  const header = { "x-graphql-event-stream-token": token };
+  const gone = new AbortController();
+  const open = () => fetch(`${url}?token=${token}`, { headers: { accept: "text/event-stream" }, signal: gone.signal });
+  const stream = await open();
+  assert.match(stream.headers.get("content-type"), /^text\/event-stream/);
+  assert.equal((await open()).status, 409);
+  const run = (headers, body) =>
+    fetch(url, {
+      method: "POST",
+      headers: { "content-type": "application/json", ...headers },
+      body: JSON.stringify({ query: "{ __typename }", ...body }),
+    });
+  assert.equal((await run({ authorization, ...header }, { extensions: { operationId: "a" } })).status, 202);
+  assert.equal((await run({ authorization, ...header }, {})).status, 400);
+  assert.equal((await run(header, { extensions: { operationId: "b" } })).status, 404, "somebody else");
+  const stop = await fetch(`${url}?operationId=a`, { method: "DELETE", headers: { authorization, ...header } });
+  assert.equal(stop.status, 200);
+  gone.abort();
 });

@@ -34,6 +34,12 @@ pub const ACCESS_CHANGED: &str = "ACCESS_CHANGED";
 pub const FORBIDDEN_ORIGIN: &str = "FORBIDDEN_ORIGIN";
 /// The request is to another host than this machine, and development tokens are taken here.
 pub const HOST_NOT_LOCAL: &str = "HOST_NOT_LOCAL";
+/// No stream is reserved under this token, or it is another client's.
+pub const STREAM_NOT_FOUND: &str = "STREAM_NOT_FOUND";
+/// The stream has a reader already.
+pub const STREAM_ALREADY_OPEN: &str = "STREAM_ALREADY_OPEN";
+/// Another operation of the stream has the same id.
+pub const OPERATION_ALREADY_RUNNING: &str = "OPERATION_ALREADY_RUNNING";
 /// The HTTP method does not fit.
 pub const METHOD_NOT_ALLOWED: &str = "METHOD_NOT_ALLOWED";
 /// No media type of `Accept` can be served.

@@ -4,8 +4,8 @@ use super::media::{self, Accepted, Json};
 use super::reply::Reply;
 use super::request::Params;
 use super::{
-    Address, Authenticator, Endpoint, REQUEST_ID, Refused, RefusedWhat, Said, clients, error, millis, stream,
-    ws,
+    Address, Authenticator, Endpoint, REQUEST_ID, Refused, RefusedWhat, Said, clients, error, millis, single,
+    stream, ws,
 };
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Executor, ServerError};
@@ -15,6 +15,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header, reques
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt;
 
+/// What is served, as `Allow` lists it.
+const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 /// Draft status for an answer with both data and errors.
 const PARTIAL_SUCCESS: u16 = 294;
 
@@ -89,12 +91,19 @@ async fn answer<E: Executor, A: Authenticator>(
 ) -> Result<Response, Refusal> {
     let method = request.method().clone();
     if method == Method::OPTIONS {
-        return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, "GET, POST, OPTIONS")]).into_response());
+        return Ok((StatusCode::NO_CONTENT, [(header::ALLOW, METHODS)]).into_response());
     }
-    if method != Method::GET && method != Method::POST {
-        return Err(Refusal::method("GET, POST, OPTIONS", "GraphQL is served over GET and POST"));
+    if ![Method::GET, Method::POST, Method::PUT, Method::DELETE].contains(&method) {
+        return Err(Refusal::method(
+            METHODS,
+            "GraphQL is served over GET and POST, streams also over PUT and DELETE",
+        ));
     }
-    if accepted.is_empty() {
+    let stream = single::token(request.headers(), request.uri());
+    if let (&Method::GET, Some(token)) = (&method, &stream) {
+        return single::open(endpoint, token.clone());
+    }
+    if accepted.is_empty() && stream.is_none() {
         let message = "served are application/graphql-response+json, application/json, text/event-stream and \
                        multipart/mixed";
         return Err(Refusal::new(StatusCode::NOT_ACCEPTABLE, error::error(error::NOT_ACCEPTABLE, message)));
@@ -105,12 +114,22 @@ async fn answer<E: Executor, A: Authenticator>(
     // Asked for before anything runs, so that no change falls in between.
     let changed = authenticator.changed(&said, &viewer);
     let client = endpoint.client(&viewer, address(&request));
+    match (&method, &stream) {
+        (&Method::PUT, _) => return endpoint.inner.streams.reserve(endpoint, &client, changed),
+        (&Method::DELETE, Some(token)) => return endpoint.inner.streams.stop(token, request.uri(), &client),
+        (&Method::DELETE, None) => {
+            let message = "which stream is meant is said by the header `X-GraphQL-Event-Stream-Token`";
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, error::error(error::BAD_REQUEST, message)));
+        }
+        _ => {}
+    }
     let (parts, body) = request.into_parts();
     let params = if method == Method::GET {
         from_uri(endpoint, &parts.uri)
     } else {
         from_body(endpoint, &parts, body).await
     }?;
+    let operation_id = params.operation_id.clone();
     let operation = match endpoint.admit(params, viewer, &client, request_id.to_owned()) {
         Ok(operation) => operation,
         Err(mut errors) => {
@@ -118,6 +137,9 @@ async fn answer<E: Executor, A: Authenticator>(
                 return Err(Refusal::later(seconds, errors.swap_remove(0)));
             }
             let reply = Reply::refused(errors);
+            if stream.is_some() {
+                return Ok(write(&reply, StatusCode::BAD_REQUEST, accepted.json()));
+            }
             return Ok(match (accepted.json, accepted.for_subscription()) {
                 (None, Some(framing)) => stream::respond(
                     endpoint,
@@ -132,6 +154,9 @@ async fn answer<E: Executor, A: Authenticator>(
     };
     if method == Method::GET && operation.kind == OperationType::Mutation {
         return Err(Refusal::method("POST", "a mutation changes something: send it with POST"));
+    }
+    if let Some(token) = stream {
+        return single::run(endpoint, &token, &client, operation_id, operation, changed);
     }
     let is_subscription = operation.kind == OperationType::Subscription;
     let framing = if is_subscription { accepted.for_subscription() } else { accepted.for_single() };

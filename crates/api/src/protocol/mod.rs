@@ -1,5 +1,5 @@
 //! GraphQL on the wire: thin layers of our own around the executor, by the published specifications (GraphQL
-//! over HTTP, GraphQL over WebSocket `graphql-transport-ws`, GraphQL over SSE in distinct connections mode).
+//! over HTTP, GraphQL over WebSocket `graphql-transport-ws`, GraphQL over SSE in both its modes).
 //!
 //! Architecture invariant: nothing in here knows the domain. An [`Endpoint`] takes any executor, any
 //! [`Authenticator`], and a [`Guard`] made from the schema's SDL; every request of every transport passes the
@@ -13,6 +13,7 @@ mod limits;
 mod media;
 mod reply;
 mod request;
+mod single;
 mod stream;
 #[cfg(test)]
 mod tests;
@@ -202,6 +203,7 @@ struct Inner<E, A> {
     request_ids: RequestIds,
     shutdown: watch::Receiver<bool>,
     clients: Arc<Clients>,
+    streams: Arc<single::Streams>,
 }
 
 /// Lets clients pay for what they ask for beside the endpoint, out of the same budget. Clones share everything.
@@ -301,7 +303,9 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         shutdown: watch::Receiver<bool>,
     ) -> Self {
         let clients = Arc::new(Clients::new());
-        let inner = Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients };
+        let streams = Arc::default();
+        let inner =
+            Inner { executor, authenticator, guard, prepare, request_ids, shutdown, clients, streams };
         Self { inner: Arc::new(inner) }
     }
 
@@ -317,12 +321,13 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         // Without credentials: who asks is said by a header that no browser sends by itself.
         let cors = CorsLayer::new()
             .allow_origin(AllowOrigin::list(origins))
-            .allow_methods([Method::GET, Method::POST])
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers([
                 header::AUTHORIZATION,
                 header::CONTENT_TYPE,
                 HeaderName::from_static(REQUEST_ID),
                 HeaderName::from_static(ACTING_FOR),
+                HeaderName::from_static(single::TOKEN),
             ])
             .expose_headers([header::RETRY_AFTER, HeaderName::from_static(REQUEST_ID)])
             .max_age(PREFLIGHT);

@@ -14,6 +14,8 @@ pub(super) struct Params {
     pub(super) document_id: Option<String>,
     pub(super) operation_name: Option<String>,
     pub(super) variables: Variables,
+    /// What the client calls the operation, where one stream carries the answers of several.
+    pub(super) operation_id: Option<String>,
 }
 
 fn bad(message: impl AsRef<str>) -> ServerError {
@@ -104,16 +106,19 @@ impl Params {
             Some(raw) => object(raw, "`extensions` must be a JSON object")?,
             None => HashMap::new(),
         };
+        let id = |raw: &&RawValue| parse(raw.get(), "`operationId` must be a string");
+        let operation_id = extensions.get("operationId").map(id).transpose()?;
         let query = query.unwrap_or_default();
         if !query.trim().is_empty() {
-            return Ok(Self { query, document_id: None, operation_name, variables });
+            return Ok(Self { query, document_id: None, operation_name, variables, operation_id });
         }
         let document_id = match (document_id, extensions.get("persistedQuery")) {
             (None, Some(raw)) => Some(persisted(raw.get())?),
             (id, _) => id,
         };
         if document_id.is_some() {
-            return Ok(Self { query: String::new(), document_id, operation_name, variables });
+            let query = String::new();
+            return Ok(Self { query, document_id, operation_name, variables, operation_id });
         }
         Err(bad("`query` is missing: send the document to run, or the `documentId` of a registered one"))
     }

@@ -104,3 +104,71 @@ async fn multipart_subscriptions_have_the_payload_envelope() {
     let text = open(&server, "multipart/mixed", "{ hello }").await.text().await.unwrap();
     assert!(text.contains("\r\n\r\n{\"data\":{\"hello\""), "{text}");
 }
+
+async fn reserve(server: &Server) -> String {
+    let answer = reqwest::Client::new().put(server.url()).send().await.unwrap();
+    assert_eq!(answer.status().as_u16(), 201);
+    answer.text().await.unwrap()
+}
+
+async fn run(server: &Server, token: &str, query: &str, id: &str) -> u16 {
+    let body = json!({ "query": query, "extensions": { "operationId": id } });
+    let request = server.post().header("x-graphql-event-stream-token", token).json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// Reads a stream until it has this.
+async fn until(answer: &mut reqwest::Response, wanted: &str) -> String {
+    let mut text = String::new();
+    while !text.contains(wanted) {
+        text.push_str(std::str::from_utf8(&answer.chunk().await.unwrap().unwrap()).unwrap());
+    }
+    text
+}
+
+#[tokio::test]
+async fn one_stream_carries_the_answers_of_all_operations() {
+    let server = serve(Limits { report_cost: false, ..Limits::default() }).await;
+    let token = reserve(&server).await;
+    let url = format!("{}?token={token}", server.url());
+    let mut stream = reqwest::get(&url).await.unwrap();
+    assert_eq!(stream.headers()["content-type"], "text/event-stream; charset=utf-8");
+    assert_eq!(reqwest::get(&url).await.unwrap().status().as_u16(), 409, "one reader");
+    assert_eq!(run(&server, &token, "{ hello }", "a").await, 202);
+    let told = until(&mut stream, "event: complete").await;
+    assert_eq!(
+        told,
+        ":\n\nevent: next\ndata: {\"id\":\"a\",\"payload\":{\"data\":{\"hello\":\"hello you\"}}}\n\n\
+         event: complete\ndata: {\"id\":\"a\"}\n\n"
+    );
+    assert_eq!(run(&server, &token, "subscription { endless }", "b").await, 202);
+    assert_eq!(run(&server, &token, "{ hello }", "b").await, 409, "an id stands for one operation");
+    assert_eq!(run(&server, &token, "{ hello }", "").await, 400);
+    assert_eq!(run(&server, &token, "{ nothing }", "c").await, 400, "what is not valid is refused at once");
+    assert_eq!(run(&server, "other", "{ hello }", "d").await, 404);
+    let stop = reqwest::Client::new().delete(format!("{}?operationId=b", server.url()));
+    let stopped = stop.header("x-graphql-event-stream-token", &token).send().await.unwrap();
+    assert_eq!(stopped.status().as_u16(), 200);
+    assert_eq!(run(&server, &token, "subscription { count(to: 2) }", "b").await, 202, "its id is free again");
+    assert!(until(&mut stream, "event: complete").await.contains("{\"data\":{\"count\":2}}"));
+    // Whoever goes takes what runs along.
+    drop(stream);
+    let end = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    while run(&server, &token, "{ hello }", "e").await != 404 {
+        assert!(tokio::time::Instant::now() < end, "the stream is not given up");
+    }
+}
+
+#[tokio::test]
+async fn streams_are_for_those_who_reserved_them_and_few_for_each() {
+    let server = serve(Limits { client_sockets: 2, ..Limits::default() }).await;
+    let token = reserve(&server).await;
+    let body = json!({ "query": "{ hello }", "extensions": { "operationId": "a" } });
+    let other = server.post().bearer_auth("good").header("x-graphql-event-stream-token", &token).json(&body);
+    assert_eq!(other.send().await.unwrap().status().as_u16(), 404);
+    reserve(&server).await;
+    let third = reqwest::Client::new().put(server.url()).send().await.unwrap();
+    assert_eq!(third.status().as_u16(), 429);
+    let refused = reqwest::Client::new().put(server.url()).bearer_auth("bad").send().await.unwrap();
+    assert_eq!(refused.status().as_u16(), 401);
+}
