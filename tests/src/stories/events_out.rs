@@ -320,7 +320,11 @@ story!(a_webhook_is_challenged_told_and_suspended, |house| {
     let active = async || subscription(house, &id).await["status"] == "ACTIVE";
     until("the endpoint is confirmed", active).await;
     let head = house.head();
-    let all = async || subscription(house, &id).await["progress"]["position"].as_i64() >= Some(head);
+    let all = async || {
+        // What was handed out may still be on its way.
+        let progress = subscription(house, &id).await["progress"].take();
+        progress["position"].as_i64() >= Some(head) && progress["behindCount"] == 0
+    };
     until("all is delivered", all).await;
     let events = receiver.events();
     let mut positions = sequences(&json!(events));
@@ -356,18 +360,19 @@ story!(a_webhook_is_challenged_told_and_suspended, |house| {
     let rotate = json!({ "id": id, "overlapHours": 1 });
     let rotated = tell(house, ADMINISTRATOR, "rotateSigningSecret", "RotateSigningSecretInput", rotate).await;
     let new = text(&rotated["eventSubscription"]["publicKey"]);
-    let position = rotated["position"].as_i64().unwrap();
-    let told = async || {
-        let events = receiver.events();
-        events.iter().any(|event| sequences(&json!([event]))[0] == position)
+    let signed = |(headers, body): &(HeaderMap, Bytes)| {
+        let header = |name: &str| headers[name].to_str().unwrap();
+        let timestamp = header("webhook-timestamp").parse().unwrap();
+        let by =
+            |key: &str| is_signed_by(key, header("webhook-id"), timestamp, body, header("webhook-signature"));
+        by(&key) && by(&new)
     };
-    until("the rotation is told", told).await;
-    let last = receiver.got.lock().unwrap().last().unwrap().clone();
-    let header = |name: &str| last.0[name].to_str().unwrap();
-    let timestamp = header("webhook-timestamp").parse().unwrap();
-    for key in [&key, &new] {
-        assert!(is_signed_by(key, header("webhook-id"), timestamp, &last.1, header("webhook-signature")));
-    }
+    let both = async || {
+        // Whoever was at work may have told the first ones by the former secret alone.
+        crate::world::unit(house, &format!("单位{}", house.head()), "440800").await;
+        receiver.got.lock().unwrap().iter().any(signed)
+    };
+    until("both secrets sign", both).await;
     // It says that it is no more.
     receiver.answer(410);
     crate::world::unit(house, "市商务局", "440800").await;
