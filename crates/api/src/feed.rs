@@ -19,7 +19,8 @@ use axum::{
 use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
-use zhixing_delivery::cloud_event::{CloudEvent, is_confidential};
+use zhixing_delivery::cloud_event::CloudEvent;
+use zhixing_domain::integration::event_subscription::EnvelopeForm;
 use zhixing_event_store::{Error, EventFilter, EventStore, event::Shared};
 
 use crate::{
@@ -379,8 +380,7 @@ async fn admits(session: &Session, filter: &EventFilter, event: &Shared) -> Resu
 
 /// One event as JSON; of confidential kinds only that something happened.
 fn write_event(text: &mut Vec<u8>, event: &Shared, source: &str) -> Result<(), std::io::Error> {
-    let whole = CloudEvent::of(event, source).map_err(std::io::Error::other)?;
-    let told = if is_confidential(event.kind) { whole.thin() } else { whole };
+    let told = CloudEvent::told(event, source, EnvelopeForm::Full).map_err(std::io::Error::other)?;
     Ok(serde_json::to_writer(text, &told)?)
 }
 

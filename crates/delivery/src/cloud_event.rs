@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use zhixing_domain::{
     Kind,
     id::GlobalId,
+    integration::event_subscription::EnvelopeForm,
     policy::{Audience, audience},
 };
 use zhixing_event_store::{Error, Recorded};
@@ -105,15 +106,22 @@ impl<'e> CloudEvent<'e> {
         })
     }
 
-    /// The same without what happened in detail: whoever gets it asks for the rest.
-    #[must_use]
-    pub fn thin(self) -> Self {
-        Self { datacontenttype: None, dataschema: None, data: None, ..self }
+    /// The envelope as it leaves for another system, the one rule of how much is told: of confidential kinds never more than
+    /// that something happened, without what happened in detail. Whoever gets it asks for the rest.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] when its payload is no JSON.
+    pub fn told(event: &'e Recorded, source: &'e str, form: EnvelopeForm) -> Result<Self, Error> {
+        let whole = Self::of(event, source)?;
+        if form == EnvelopeForm::Thin || is_confidential(event.kind) {
+            return Ok(Self { datacontenttype: None, dataschema: None, data: None, ..whole });
+        }
+        Ok(whole)
     }
 }
 
 /// Whether no more is told of a kind than that something happened.
-pub fn is_confidential(kind: Kind) -> bool {
+fn is_confidential(kind: Kind) -> bool {
     matches!(audience(kind), Audience::Confidential | Audience::KeepersOfAccess | Audience::ItsSystems)
 }
 

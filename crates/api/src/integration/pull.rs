@@ -18,13 +18,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use uuid::Uuid;
-use zhixing_delivery::cloud_event::{CloudEvent, is_confidential};
+use zhixing_delivery::cloud_event::CloudEvent;
 use zhixing_domain::{
     Id, Role,
     id::GlobalId,
-    integration::event_subscription::{
-        DeliveryMethod, EnvelopeForm, EventSubscription as Domain, EventSubscriptionStatus,
-    },
+    integration::event_subscription::{DeliveryMethod, EventSubscription as Domain, EventSubscriptionStatus},
 };
 use zhixing_event_store::{
     Consumer,
@@ -226,9 +224,7 @@ fn hand(batch: &Batch, row: &EventSubscription, source: &str) -> Result<Handed, 
     let mut events = Vec::with_capacity(batch.events.len());
     let mut subject = String::new();
     for event in &batch.events {
-        let whole = CloudEvent::of(event, source).map_err(|error| Problem::fault(&error))?;
-        let thin = row.envelope == EnvelopeForm::Thin || is_confidential(event.kind);
-        let told = if thin { whole.thin() } else { whole };
+        let told = CloudEvent::told(event, source, row.envelope).map_err(|error| Problem::fault(&error))?;
         subject.clone_from(&told.subject);
         events.push(serde_json::value::to_raw_value(&told).map_err(|error| Problem::fault(&error.into()))?);
     }

@@ -19,10 +19,7 @@ use super::{
     patience,
     sender::{Attempt, Sender, Verdict},
 };
-use crate::{
-    cloud_event::{CloudEvent, is_confidential},
-    standard_webhooks::Secret,
-};
+use crate::{cloud_event::CloudEvent, standard_webhooks::Secret};
 
 /// Subjects that are sent to one endpoint at the same time.
 const PARALLEL: usize = 64;
@@ -345,10 +342,8 @@ fn judge(
 const CONTENT_TYPE: &str = "application/cloudevents+json";
 
 fn body(event: &Recorded, destination: &Destination) -> Result<bytes::Bytes, Error> {
-    let envelope = CloudEvent::of(event, &destination.source)?;
-    let thin = destination.envelope == EnvelopeForm::Thin || is_confidential(event.kind);
-    let envelope = if thin { envelope.thin() } else { envelope };
-    Ok(serde_json::to_vec(&envelope)?.into())
+    let told = CloudEvent::told(event, &destination.source, destination.envelope)?;
+    Ok(serde_json::to_vec(&told)?.into())
 }
 
 /// A number between 0 and 1; without randomness the one in the middle.
