@@ -11,5 +11,6 @@ mod sender;
 mod tests;
 
 pub use breaker::Breaker;
+pub(crate) use courier::is_confidential;
 pub use courier::{Courier, Destination, Entry, Halt, Journal};
 pub use sender::{Answer, Attempt, Sender, Verdict};
