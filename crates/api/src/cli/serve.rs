@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
+use zhixing_delivery::nats::Publisher;
 
 use super::{Failure, import, keys, open, reference, screen};
 use crate::{
@@ -52,6 +53,10 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
         scheduler.supervising(settings.supervise).with_vault(service.vault.clone()).start(stopped.clone())
     });
+    let publishing = settings.nats.url.is_some().then(|| {
+        let publisher = Publisher::new(store.clone(), settings.nats.clone());
+        tokio::spawn(publisher.run(stopped.clone()))
+    });
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
     }
@@ -67,6 +72,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     }
     if let Some(scheduling) = scheduling {
         let _ = scheduling.await;
+    }
+    if let Some(publishing) = publishing {
+        let _ = publishing.await;
     }
     if let (Some(signer), Some(signing)) = (signer, signing) {
         // The last word of this run: what was appended since the last checkpoint.
