@@ -11,12 +11,13 @@ use figment::{
 use serde::{Deserialize, Serialize};
 
 use zeroize::Zeroizing;
+use zhixing_delivery::nats;
 use zhixing_vault::MasterSource;
 
 use crate::{
     address::{ForwardedHeader, Proxy},
     identity::settings::IdentitySettings,
-    integration::DeliverySettings,
+    integration::{DeliverySettings, LONGEST_SOURCE},
     protocol::{Introspection, Limits},
 };
 
@@ -91,6 +92,8 @@ pub struct Settings {
     pub identity: IdentitySettings,
     /// How events leave for other systems.
     pub delivery: DeliverySettings,
+    /// The NATS servers into whose stream the log is published.
+    pub nats: nats::Settings,
 }
 
 impl Default for Settings {
@@ -117,10 +120,11 @@ impl Default for Settings {
             tls_key: None,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
-            log: "warn,zhixing_api=info,zhixing_event_store=info".into(),
+            log: "warn,zhixing_api=info,zhixing_delivery=info,zhixing_event_store=info".into(),
             limits: Limits::default(),
             identity: IdentitySettings::default(),
             delivery: DeliverySettings::default(),
+            nats: nats::Settings::default(),
         }
     }
 }
@@ -220,6 +224,12 @@ pub enum ConfigError {
     /// An identity provider cannot be trusted as it is set.
     #[error("{0}")]
     Identity(String),
+    /// Nothing can be published so.
+    #[error("{0}")]
+    Nats(#[from] nats::SettingsError),
+    /// It cannot be the source of events.
+    #[error("delivery.source must be a URI reference of 1 to {LONGEST_SOURCE} characters")]
+    Source,
 }
 
 impl Settings {
@@ -249,6 +259,10 @@ impl Settings {
             return Err(ConfigError::NotAnOrigin(other.clone()));
         }
         settings.identity.check().map_err(ConfigError::Identity)?;
+        if !settings.delivery.has_source() {
+            return Err(ConfigError::Source);
+        }
+        settings.nats.check()?;
         Ok(settings)
     }
 
@@ -369,6 +383,16 @@ mod tests {
             (2, ForwardedHeader::Forwarded)
         );
         assert!(read(r#"["proxy"]"#).unwrap_err().to_string().contains("neither an address nor a network"));
+    }
+
+    #[test]
+    fn nothing_is_published_unless_servers_are_named() {
+        let read = |text: &str| Figment::from(Toml::string(text)).extract::<Settings>().map_err(Box::new);
+        assert_eq!(Settings::read(&Flags::default()).unwrap().nats.url, None);
+        let nats = read("[nats]\nurl = \"nats://127.0.0.1:4222\"\nreplicas = 3").unwrap().nats;
+        assert_eq!((nats.stream.as_str(), nats.replicas, nats.check()), ("ZHIXING", 3, Ok(())));
+        assert!(read("[delivery]\nsource = \"a\\r\\nb\"").is_err());
+        assert!(read("[nats]\nserver = \"nats://127.0.0.1:4222\"").is_err());
     }
 
     #[test]

@@ -16,6 +16,8 @@ use zhixing_event_store::{Error, Recorded};
 
 /// What every envelope begins with, byte for byte.
 pub const BEGINNING: &str = r#"{"specversion":"1.0","id":""#;
+/// What an envelope is called where contents are named by their type.
+pub const CONTENT_TYPE: &str = "application/cloudevents+json";
 /// Digits of a sequence: enough for every position.
 pub const SEQUENCE_DIGITS: usize = 19;
 /// The source unless it is set.

@@ -2,6 +2,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
+use zhixing_delivery::nats::Publisher;
 
 use super::{Failure, import, keys, open, reference, screen};
 use crate::{
@@ -61,6 +62,11 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         }
         _ => None,
     };
+    let publishing = settings.nats.url.is_some().then(|| {
+        let publisher =
+            Publisher::new(store.clone(), settings.nats.clone(), settings.delivery.source.clone());
+        tokio::spawn(publisher.run(stopped.clone()))
+    });
     if let Some(tls) = tls.clone() {
         tokio::spawn(tls.watch(stopped.clone()));
     }
@@ -74,11 +80,8 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         () = serving => {}
         () = out_of_patience => tracing::warn!("stopping although requests are still open"),
     }
-    if let Some(scheduling) = scheduling {
-        let _ = scheduling.await;
-    }
-    if let Some(delivering) = delivering {
-        let _ = delivering.await;
+    for work in [scheduling, delivering, publishing].into_iter().flatten() {
+        let _ = work.await;
     }
     if let (Some(signer), Some(signing)) = (signer, signing) {
         // The last word of this run: what was appended since the last checkpoint.

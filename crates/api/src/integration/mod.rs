@@ -11,6 +11,9 @@ use ipnet::IpNet;
 use serde::Deserialize;
 use zhixing_delivery::cloud_event::SOURCE;
 
+/// Most characters of a source.
+pub const LONGEST_SOURCE: usize = 1_000;
+
 /// How events leave the service, `[delivery]` in the file of settings.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -23,6 +26,13 @@ pub struct DeliverySettings {
     pub allow_networks: Vec<IpNet>,
     /// Whether webhooks may be sent without TLS.
     pub allow_http: bool,
+}
+
+impl DeliverySettings {
+    /// Whether events can be told by these: a source is a URI reference, and stands in headers.
+    pub fn has_source(&self) -> bool {
+        (1..=LONGEST_SOURCE).contains(&self.source.len()) && self.source.chars().all(|c| c.is_ascii_graphic())
+    }
 }
 
 impl Default for DeliverySettings {
