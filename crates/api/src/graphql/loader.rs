@@ -164,3 +164,48 @@ async fn let_others() {
     })
     .await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{pin::pin, sync::Arc};
+
+    use futures_util::poll;
+    use zhixing_event_store::{Pool, SystemClock};
+
+    use super::*;
+    use crate::graphql::{catalogue, unit::Unit};
+
+    /// Polled by hand: nothing but the look at all siblings lies between what they want and the question, no time above all.
+    #[tokio::test]
+    async fn siblings_are_asked_for_together_and_at_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let pool =
+            Pool::open(&format!("sqlite:{}", directory.path().join("log.db").display())).await.unwrap();
+        let store = EventStore::open(pool, Arc::new(SystemClock), catalogue()).await.unwrap();
+        let rows = Rows::new(store, Viewer::anonymous());
+        let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
+        let mut one = pin!(rows.load::<Unit>(vec![first]));
+        let mut other = pin!(rows.load::<Unit>(vec![second]));
+        let state = || {
+            let mut tables = rows.tables();
+            let Table { known, wanted, turn } = table::<Unit>(&mut tables);
+            (known.len(), wanted.clone(), turn.as_ref().and_then(WeakTurn::upgrade).is_some())
+        };
+        assert!(poll!(one.as_mut()).is_pending());
+        assert_eq!(state(), (0, vec![first], false), "nobody asks before its siblings were looked at");
+        assert!(poll!(other.as_mut()).is_pending());
+        assert_eq!(state(), (0, vec![first, second], false));
+        assert!(poll!(one.as_mut()).is_pending());
+        assert_eq!(
+            state(),
+            (0, vec![], true),
+            "one question for both, and it is under way at the second look"
+        );
+        assert!(one.await.unwrap().is_empty() && poll!(other).is_ready(), "the other has its answer too");
+        assert_eq!(state(), (2, vec![], false));
+        assert!(
+            poll!(pin!(rows.load::<Unit>(vec![first, second]))).is_ready(),
+            "what is known is not asked again"
+        );
+    }
+}
