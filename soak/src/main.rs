@@ -11,6 +11,7 @@ mod disk;
 mod drive;
 mod faults;
 mod fill;
+mod followers;
 mod growth;
 mod load;
 mod minutes;
@@ -35,6 +36,7 @@ const EXAMPLES: &str = "Examples:
   cargo run -p zhixing-soak -- faults
   cargo run --release -p zhixing-soak -- clocks --clocks 100000
   cargo run --release -p zhixing-soak -- attack --strict
+  cargo run --release -p zhixing-soak -- followers
   cargo run --release -p zhixing-soak -- growth --events 10000000 --directory /var/tmp
 
 Without --database, a throw-away PostgreSQL with durable settings is started from the programs on this machine;
@@ -61,6 +63,8 @@ enum Command {
     Growth(growth::Arguments),
     /// Lost connections, exhausted pools and full disks
     Faults(faults::Arguments),
+    /// Thousands who follow the log: how soon they hear, what they cost, how fast the past is told and webhooks are brought
+    Followers(followers::Arguments),
     /// The scheduler with very many running clocks: a tenth falls due on one day, each is announced once
     Clocks(clocks::Arguments),
     /// Throw at the front door what strangers do: each attack is refused clearly and soon, and honest clients are served
@@ -74,6 +78,7 @@ async fn main() -> ExitCode {
         Command::Worker(arguments) => load::worker(arguments).await,
         Command::Crash(arguments) => crash::crash(&arguments).await,
         Command::Growth(arguments) => growth::growth(arguments).await,
+        Command::Followers(arguments) => followers::followers(arguments).await,
         Command::Faults(arguments) => faults::faults(&arguments).await,
         Command::Clocks(arguments) => clocks::clocks(arguments).await,
         Command::Attack(arguments) => attack::attack(&arguments).await,

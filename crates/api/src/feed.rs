@@ -16,24 +16,29 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures_util::{Stream, StreamExt, future::BoxFuture, stream::BoxStream};
+use futures_util::{StreamExt, future::BoxFuture};
 use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use zhixing_delivery::cloud_event::CloudEvent;
 use zhixing_domain::integration::event_subscription::EnvelopeForm;
-use zhixing_event_store::{Error, EventFilter, EventStore, event::Shared};
+use zhixing_event_store::{EventStore, event::Shared};
 
 use crate::{
     downloads::Caller,
-    graphql::{context::Session, event},
+    graphql::context::Session,
     identity::Identity,
     problem::Problem,
     protocol::{AccessChanged, Authenticator, Purchase, Said, Till},
 };
 
+mod follower;
 mod query;
+pub mod snapshot;
 
+use follower::admits;
+pub use follower::{Following, Told};
 use query::{Wanted, Wish};
+use snapshot::{NoSnapshot, ObjectState, Snapshot};
 
 /// Events of a page unless said otherwise, and at most.
 const PAGE: usize = 500;
@@ -66,18 +71,6 @@ pub struct Feed {
     pub shutdown: watch::Receiver<bool>,
 }
 
-/// One thing that a follower is told.
-enum Told {
-    /// Something that is wanted happened.
-    Event(Shared),
-    /// All that was there at the beginning has been told; this far.
-    CaughtUp(i64),
-    /// Nothing wanted has happened up to here.
-    Nothing(i64),
-    /// It ends, and why.
-    End(&'static str),
-}
-
 /// `GET /events`.
 pub fn router(feed: Feed) -> Router {
     Router::new().route("/events", get(answer)).with_state(feed)
@@ -108,21 +101,41 @@ impl Feed {
         let Query(wish) = wish.map_err(|rejection| Problem::of_field("query", rejection.body_text()))?;
         let form = form(caller.headers())?;
         let wanted = wish.read(caller.headers(), form == Form::Stream)?;
+        if wanted.snapshot && form == Form::Lines {
+            return Err(Problem::of_field("snapshot", "is for text/event-stream and application/json"));
+        }
         let name = Identity::name(&visitor).map(ToOwned::to_owned);
         let paid = match form {
             Form::Stream => self.till.follow(name.as_deref(), caller.address(), COST)?,
             Form::Lines | Form::Page => self.till.open(name.as_deref(), caller.address(), COST)?,
         };
-        let head = self.head(wanted.after).await?;
-        let after = wanted.after.unwrap_or(head);
+        let mut head = self.head(wanted.after).await?;
+        let mut after = wanted.after.unwrap_or(head);
         let session = Session::new(self.store.clone(), visitor.clone());
+        let mut snapshot = Vec::new();
+        if wanted.snapshot {
+            snapshot =
+                snapshot::snapshot(&self.store, &session, &wanted.filter).await.map_err(no_snapshot)?;
+            after = snapshot.first().map_or(head, |part| part.position);
+            head = after;
+        }
         Ok(match form {
             Form::Stream => {
-                let ends = self.identity.changed(&said, &visitor);
-                self.stream(session, wanted, after, head, ends, paid)
+                let ends = self.ends(self.identity.changed(&said, &visitor));
+                let following = Following {
+                    store: self.store.clone(),
+                    session,
+                    filter: wanted.filter,
+                    snapshot,
+                    after,
+                    head,
+                    heartbeat: self.heartbeat,
+                    ends,
+                };
+                stream(following, self.source, paid)
             }
             Form::Lines => self.lines(session, wanted, after, head, paid),
-            Form::Page => self.page(session, wanted, after, head).await?,
+            Form::Page => self.page(session, wanted, snapshot, after, head).await?,
         })
     }
 
@@ -139,60 +152,15 @@ impl Feed {
         }
     }
 
-    /// Server-sent events without end.
-    fn stream(
-        self,
-        session: Session,
-        wanted: Wanted,
-        after: i64,
-        head: i64,
-        ends: BoxFuture<'static, AccessChanged>,
-        paid: Purchase,
-    ) -> Response {
-        let source = self.source.clone();
-        let told = self.told(session, wanted.filter, after, head, ends);
-        let written = told.ready_chunks(TOGETHER).map(move |all| {
-            let mut text = String::new();
-            for told in &all {
-                write_message(&mut text, told, &source);
+    /// Is ready when access ends or the service does, and says why.
+    fn ends(&self, changed: BoxFuture<'static, AccessChanged>) -> BoxFuture<'static, &'static str> {
+        let mut shutdown = self.shutdown.clone();
+        Box::pin(async move {
+            tokio::select! {
+                biased;
+                changed = changed => changed.reason(),
+                _ = shutdown.changed() => "SHUTTING_DOWN",
             }
-            let _held = &paid;
-            Ok::<_, Infallible>(Bytes::from(text))
-        });
-        let headers = [
-            (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
-            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-            // Proxies that gather answers would keep what is due now.
-            (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
-        ];
-        (headers, Body::from_stream(written)).into_response()
-    }
-
-    /// What one follower is told, in order.
-    fn told(
-        self,
-        session: Session,
-        filter: EventFilter,
-        after: i64,
-        head: i64,
-        ends: BoxFuture<'static, AccessChanged>,
-    ) -> impl Stream<Item = Told> + Send + 'static {
-        let follower = Follower {
-            session,
-            filter,
-            events: self.store.follow(after).boxed(),
-            ends,
-            shutdown: self.shutdown,
-            heartbeat: self.heartbeat,
-            beat: Instant::now() + self.heartbeat,
-            at: after,
-            begun_at: Some(head),
-        };
-        futures_util::stream::unfold(Some(follower), async |follower| {
-            let mut follower = follower?;
-            let told = follower.next().await;
-            let over = matches!(told, Told::End(_));
-            Some((told, Some(follower).filter(|_| !over)))
         })
     }
 
@@ -246,12 +214,16 @@ impl Feed {
         &self,
         session: Session,
         wanted: Wanted,
+        snapshot: Vec<Snapshot>,
         after: i64,
         head: i64,
     ) -> Result<Response, Problem> {
         #[derive(Serialize)]
         #[serde(rename_all = "camelCase")]
         struct Page {
+            /// Where everything stood at the beginning, if that was asked for.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            snapshot: Option<Vec<ObjectState>>,
             events: Vec<Box<serde_json::value::RawValue>>,
             /// Go on behind this one.
             position: i64,
@@ -305,7 +277,8 @@ impl Feed {
             }
             head = self.store.head().max(head);
         }
-        let page = Page { events, position, head, caught_up: position >= head };
+        let snapshot = wanted.snapshot.then(|| snapshot.into_iter().flat_map(|part| part.objects).collect());
+        let page = Page { snapshot, events, position, head, caught_up: position >= head };
         let body = serde_json::to_vec(&page).map_err(|error| Problem::fault(&error.into()))?;
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("application/json")),
@@ -315,67 +288,33 @@ impl Feed {
     }
 }
 
-/// Somebody who follows the log by server-sent events.
-struct Follower {
-    session: Session,
-    filter: EventFilter,
-    events: BoxStream<'static, Result<Shared, Error>>,
-    ends: BoxFuture<'static, AccessChanged>,
-    shutdown: watch::Receiver<bool>,
-    heartbeat: Duration,
-    beat: Instant,
-    /// How far the log has been looked through.
-    at: i64,
-    /// The end of the log at the beginning, until that has been reached.
-    begun_at: Option<i64>,
-}
-
-impl Follower {
-    async fn next(&mut self) -> Told {
-        loop {
-            if self.begun_at.is_some_and(|head| self.at >= head) {
-                self.begun_at = None;
-                return Told::CaughtUp(self.at);
-            }
-            let event = tokio::select! {
-                // Whose access has ended is told nothing more.
-                biased;
-                changed = &mut self.ends => return Told::End(changed.reason()),
-                _ = self.shutdown.changed() => return Told::End("SHUTTING_DOWN"),
-                event = self.events.next() => event,
-                () = tokio::time::sleep_until(self.beat) => {
-                    self.beat = Instant::now() + self.heartbeat;
-                    return Told::Nothing(self.at);
-                }
-            };
-            let event = match event {
-                Some(Ok(event)) => event,
-                Some(Err(error)) => {
-                    tracing::error!(%error, "a feed ends");
-                    return Told::End("INTERNAL");
-                }
-                None => return Told::End("SHUTTING_DOWN"),
-            };
-            let Ok(wanted) = admits(&self.session, &self.filter, &event).await else {
-                return Told::End("INTERNAL");
-            };
-            self.at = event.position;
-            if wanted {
-                self.beat = Instant::now() + self.heartbeat;
-                return Told::Event(event);
-            }
+/// Server-sent events without end.
+fn stream(following: Following, source: std::sync::Arc<str>, paid: Purchase) -> Response {
+    let told = following.told();
+    let written = told.ready_chunks(TOGETHER).map(move |all| {
+        let mut text = String::new();
+        for told in &all {
+            write_message(&mut text, told, &source);
         }
-    }
+        let _held = &paid;
+        Ok::<_, Infallible>(Bytes::from(text))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static("text/event-stream")),
+        (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        // Proxies that gather answers would keep what is due now.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, Body::from_stream(written)).into_response()
 }
 
-/// Whether an event is wanted and may be seen.
-async fn admits(session: &Session, filter: &EventFilter, event: &Shared) -> Result<bool, ()> {
-    if !filter.admits(event) {
-        return Ok(false);
+/// Why there is no snapshot, as a problem.
+fn no_snapshot(none: NoSnapshot) -> Problem {
+    match &none {
+        NoSnapshot::OfEvents(part) => Problem::of_field(*part, none.reason()),
+        NoSnapshot::TooMany => Problem::of_field("snapshot", none.reason()),
+        NoSnapshot::Failed(error) => Problem::fault(error),
     }
-    // Subjects are judged as they are now, not as they were when another event came.
-    session.forget();
-    event::sees(session, event).await.map_err(|error| tracing::error!(error.message, "a feed ends"))
 }
 
 /// One event as JSON; of confidential kinds only that something happened.
@@ -386,10 +325,7 @@ fn write_event(text: &mut Vec<u8>, event: &Shared, source: &str) -> Result<(), s
 
 /// One message of an event stream.
 fn write_message(text: &mut String, told: &Told, source: &str) {
-    let mark = |text: &mut String, name: &str, at: i64| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "id: {at}\nevent: {name}\ndata: {{\"position\":{at}}}\n\n");
-    };
+    // Writing to a string cannot fail.
     match told {
         Told::Event(event) => {
             let mut data = Vec::new();
@@ -399,8 +335,18 @@ fn write_message(text: &mut String, told: &Told, source: &str) {
             };
             let _ = write!(text, "id: {}\ndata: {}\n\n", event.position, String::from_utf8_lossy(&data));
         }
-        Told::CaughtUp(at) => mark(text, "caught-up", *at),
-        Told::Nothing(at) => mark(text, "heartbeat", *at),
+        // Without an id: whoever is cut off before the last part begins anew.
+        Told::Snapshot(snapshot) => {
+            let data = serde_json::to_string(snapshot).unwrap_or_default();
+            let _ = write!(text, "event: snapshot\ndata: {data}\n\n");
+        }
+        Told::CaughtUp(at) => {
+            let _ = write!(text, "id: {at}\nevent: caught-up\ndata: {{\"position\":{at}}}\n\n");
+        }
+        Told::Heartbeat { position: at, head } => {
+            let _ =
+                write!(text, "id: {at}\nevent: heartbeat\ndata: {{\"position\":{at},\"head\":{head}}}\n\n");
+        }
         Told::End(code) => {
             let _ = write!(text, "event: end\ndata: {{\"code\":\"{code}\"}}\n\n");
         }

@@ -14,6 +14,7 @@ pub mod config;
 pub mod connections;
 pub mod downloads;
 pub mod due_list;
+pub mod event_documents;
 pub mod export;
 pub mod feed;
 pub mod graphql;

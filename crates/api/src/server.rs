@@ -28,7 +28,7 @@ use crate::{
     checkpoints,
     config::Settings,
     downloads::Downloads,
-    due_list,
+    due_list, event_documents,
     feed::{self, Feed},
     graphql::{self, context::Session, region::Region},
     identity::Identity,
@@ -235,6 +235,7 @@ pub fn router(
         .merge(pages)
         .merge(schema)
         .merge(downloads)
+        .merge(event_documents::router().layer(CompressionLayer::new()))
         .merge(feed)
         .merge(probes)
         .layer(middleware::from_fn(measure));

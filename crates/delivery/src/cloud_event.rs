@@ -10,7 +10,7 @@ use zhixing_domain::{
     Kind,
     id::GlobalId,
     integration::event_subscription::EnvelopeForm,
-    policy::{Audience, audience},
+    policy::{Classification, classification},
 };
 use zhixing_event_store::{Error, Recorded};
 
@@ -115,16 +115,11 @@ impl<'e> CloudEvent<'e> {
     /// [`Error::Unreadable`] when its payload is no JSON.
     pub fn told(event: &'e Recorded, source: &'e str, form: EnvelopeForm) -> Result<Self, Error> {
         let whole = Self::of(event, source)?;
-        if form == EnvelopeForm::Thin || is_confidential(event.kind) {
+        if form == EnvelopeForm::Thin || classification(event.kind) == Classification::Confidential {
             return Ok(Self { datacontenttype: None, dataschema: None, data: None, ..whole });
         }
         Ok(whole)
     }
-}
-
-/// Whether no more is told of a kind than that something happened.
-fn is_confidential(kind: Kind) -> bool {
-    matches!(audience(kind), Audience::Confidential | Audience::KeepersOfAccess | Audience::ItsSystems)
 }
 
 /// A position as `sequence` spells it.

@@ -167,10 +167,12 @@ pub trait Command: Serialize + Clone + std::fmt::Debug + Send + Sync + 'static {
 }
 
 /// A stored fact: `{"type": …, "data": …}`, kept in two columns. Payloads never change once written: a new form is a new
-/// version, and an [`Upcast`] reads the one before.
+/// version, and an [`Upcast`] reads the one before. Declared by `events!`.
 pub trait Event:
     Serialize + DeserializeOwned + Clone + std::fmt::Debug + PartialEq + Send + Sync + 'static
 {
+    /// Every variant with its Chinese term, in the order of declaration.
+    const TYPES: &'static [(&'static str, &'static str)];
 }
 
 /// How the payload of one version of an event becomes that of the next. Pure: no clock, no lookup, no choice.

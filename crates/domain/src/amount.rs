@@ -62,7 +62,8 @@ newtype!(Amount as String, into: |amount| amount.0.to_string(), from: |text| Ok(
 string_scalar!(
     Amount,
     "Decimal",
-    "An exact decimal number written as a string, such as `\"0.68\"`: at most 18 digits before the point and 10 behind it."
+    "An exact decimal number written as a string, such as `\"0.68\"`: at most 18 digits before the point and 10 behind it.",
+    r"^-?\d{1,18}(\.\d{1,10})?$"
 );
 
 #[cfg(test)]

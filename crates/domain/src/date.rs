@@ -73,7 +73,12 @@ impl FromStr for Date {
 }
 
 newtype!(Date as NaiveDate, into: |date| date.0, from: |date| Ok(Self(date)));
-string_scalar!(Date, "Date", "A calendar date in China (Asia/Shanghai), written `2018-12-31`.");
+string_scalar!(
+    Date,
+    "Date",
+    "A calendar date in China (Asia/Shanghai), written `2018-12-31`.",
+    r"^\d{4}-\d{2}-\d{2}$"
+);
 
 #[cfg(test)]
 mod tests {

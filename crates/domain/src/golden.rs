@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
 use crate::{
-    Aggregate, Kind,
+    Aggregate, Event, Kind,
     access::{role_grant::*, service_key::*},
     aggregate::{decode, encode, schema_version},
     complaints::violation_report::*,
@@ -26,7 +26,7 @@ use crate::{
         assessment::*, assessment_scheme::*, attainment::*, indicator::*, report::*, reporting_duty::*,
         scoring::*, supervision_item::*, survey::*,
     },
-    policy::{AuthenticationMethod, Role},
+    policy::{AuthenticationMethod, Classification, Role},
     programme::{data_import::*, leading_group::*, local_plan::*, plan::*, task::*},
     time::TimeUnit,
 };
@@ -44,23 +44,17 @@ trait Golden: Aggregate {
     const DIRECTORY: &'static str = "";
     /// Made wrong on purpose: its files are not touched.
     const WRONG: bool = false;
-    /// The name of every variant of the event enum.
-    const VARIANTS: &'static [&'static str];
     /// Examples in the order of the variants: the first of each has every field filled.
     fn examples() -> Vec<Self::Event>;
 }
 
-/// Lists the variants of an event enum; one that is left out does not compile.
+/// Names each aggregate once, with what makes its examples.
 macro_rules! golden {
-    ($($name:ident: $event:ident { $($variant:ident),+ } by $examples:ident in $test:ident;)+) => {
+    ($($name:ident by $examples:ident in $test:ident;)+) => {
         $(
             impl Golden for $name {
                 const FILE: &'static str = stringify!($name);
-                const VARIANTS: &'static [&'static str] = &[$(stringify!($variant)),+];
-                fn examples() -> Vec<$event> {
-                    const fn _every_variant_is_listed(event: &$event) {
-                        match event { $($event::$variant { .. } => (),)+ }
-                    }
+                fn examples() -> Vec<Self::Event> {
                     examples::$examples()
                 }
             }
@@ -76,51 +70,23 @@ macro_rules! golden {
     };
 }
 golden! {
-    Unit: UnitEvent { Registered, Renamed, AliasesAdded, MembersSet, Merged, Dissolved }
-        by unit_events in units_stay_readable;
-    Plan: PlanEvent {
-        Drafted, Amended, DutiesRecorded, Issued, TookEffect, PhaseEntered, Concluded, Superseded, Repealed
-    } by plan_events in plans_stay_readable;
-    Task: TaskEvent {
-        Registered, Amended, UnitsAssigned, UnitsReassigned, Declined, Arbitrated, UnitsTransferred, Accepted, ProgressReported,
-        CompletionReported, Returned, CompletionVerified, Cancelled, DueSoon, BecameOverdue
-    } by task_events in tasks_stay_readable;
-    Indicator: IndicatorEvent {
-        Defined, BaselineSet, TargetRevised, MeasurementRecorded, MeasurementCorrected, Judged, Retired
-    } by indicator_events in indicators_stay_readable;
-    DataImport: DataImportEvent { Completed } by data_import_events in data_imports_stay_readable;
-    ReportingDuty: ReportingDutyEvent { Established, PartiesChanged, PeriodOpened, Ended }
-        by reporting_duty_events in reporting_duties_stay_readable;
-    Report: ReportEvent {
-        Opened, Submitted, Returned, Accepted, Waived, Locked, Unlocked, DueSoon, BecameOverdue
-    } by report_events in reports_stay_readable;
-    SupervisionItem: SupervisionItemEvent {
-        Opened, Notified, Answered, Returned, Escalated, Extended, Closed, Withdrawn, DueSoon, BecameOverdue
-    } by supervision_item_events in supervision_items_stay_readable;
-    LocalPlan: LocalPlanEvent { Demanded, Filed, Returned, Accepted, Waived, DueSoon, BecameOverdue }
-        by local_plan_events in local_plans_stay_readable;
-    AssessmentScheme: AssessmentSchemeEvent { Drafted, Amended, Issued, Revoked }
-        by assessment_scheme_events in assessment_schemes_stay_readable;
-    Assessment: AssessmentEvent {
-        Opened, SelfAssessed, Scored, Reviewed, ResultAnnounced, Objected, ObjectionDecided, Appealed, AppealDecided,
-        Finalised, ResultApplied
-    } by assessment_events in assessments_stay_readable;
-    Survey: SurveyEvent {
-        Planned, Fielded, ResultRecorded, ResultCorrected, ResultReturned, ResultAccepted, Published, Withdrawn, Cancelled
-    } by survey_events in surveys_stay_readable;
-    LeadingGroup: LeadingGroupEvent {
-        Established, OfficeDesignated, MemberAppointed, MemberReleased, Renamed, Dissolved
-    } by leading_group_events in leading_groups_stay_readable;
-    RoleGrant: RoleGrantEvent { Granted, Revoked } by role_grant_events in role_grants_stay_readable;
-    ServiceKey: ServiceKeyEvent { Issued, Revoked } by service_key_events in service_keys_stay_readable;
-    ViolationReport: ViolationReportEvent {
-        Received, Accepted, NotAccepted, Transferred, Handled, Closed, IdentityRequested, IdentityApproved, IdentityOpened,
-        IdentityErasureOrdered, IdentityErased, DueSoon, BecameOverdue
-    } by violation_report_events in violation_reports_stay_readable;
-    EventSubscription: EventSubscriptionEvent {
-        Created, Changed, EndpointMoved, EndpointConfirmed, SigningSecretRotated, Paused, Suspended, Resumed, Rewound,
-        RetryRequested, Cancelled
-    } by event_subscription_events in event_subscriptions_stay_readable;
+    Unit by unit_events in units_stay_readable;
+    Plan by plan_events in plans_stay_readable;
+    Task by task_events in tasks_stay_readable;
+    Indicator by indicator_events in indicators_stay_readable;
+    DataImport by data_import_events in data_imports_stay_readable;
+    ReportingDuty by reporting_duty_events in reporting_duties_stay_readable;
+    Report by report_events in reports_stay_readable;
+    SupervisionItem by supervision_item_events in supervision_items_stay_readable;
+    LocalPlan by local_plan_events in local_plans_stay_readable;
+    AssessmentScheme by assessment_scheme_events in assessment_schemes_stay_readable;
+    Assessment by assessment_events in assessments_stay_readable;
+    Survey by survey_events in surveys_stay_readable;
+    LeadingGroup by leading_group_events in leading_groups_stay_readable;
+    RoleGrant by role_grant_events in role_grants_stay_readable;
+    ServiceKey by service_key_events in service_keys_stay_readable;
+    ViolationReport by violation_report_events in violation_reports_stay_readable;
+    EventSubscription by event_subscription_events in event_subscriptions_stay_readable;
 }
 
 /// An event as the log has it.
@@ -140,6 +106,10 @@ struct Upcasted {
     read: Value,
 }
 
+fn variants<A: Aggregate>() -> impl Iterator<Item = &'static str> {
+    A::Event::TYPES.iter().map(|(variant, _)| *variant)
+}
+
 fn entry<A: Aggregate>(event: &A::Event) -> Entry {
     let (r#type, data) = encode::<A>(event).unwrap();
     Entry { r#type, data: serde_json::from_str(&data).unwrap() }
@@ -154,8 +124,8 @@ fn read_entry<A: Aggregate>(kept: &Entry, version: i32) -> Entry {
 }
 
 fn compare<A: Golden>() {
-    let full = |variant: &&str| format!("{}{variant}", A::KIND.name());
-    let types: Vec<String> = A::VARIANTS.iter().map(full).collect();
+    let full = |variant: &str| format!("{}{variant}", A::KIND.name());
+    let types: Vec<String> = variants::<A>().map(full).collect();
     let newest = types.iter().map(|name| schema_version::<A>(name)).max().unwrap();
     steps_are_whole::<A>();
     let mut upcasted = Vec::new();
@@ -239,7 +209,11 @@ fn read_as_before<A: Golden>(upcasted: Vec<Upcasted>) {
 fn steps_are_whole<A: Golden>() {
     let mut steps: BTreeMap<&str, Vec<i32>> = BTreeMap::new();
     for upcast in A::UPCASTS {
-        assert!(A::VARIANTS.contains(&upcast.event), "{} is upcast but is no event", upcast.event);
+        assert!(
+            variants::<A>().any(|variant| variant == upcast.event),
+            "{} is upcast but is no event",
+            upcast.event
+        );
         steps.entry(upcast.event).or_default().push(upcast.from);
     }
     for (event, from) in steps {
@@ -266,6 +240,7 @@ fn words_stay_readable() {
         Assignment,
         AuthenticationMethod,
         Cadence,
+        Classification,
         Comparator,
         DataImportStatus,
         DeclineGround,

@@ -192,6 +192,19 @@ impl<'de, T> Deserialize<'de> for Key<T> {
 }
 newtype!(Key<T> as Uuid, into: |key| key.0.0, from: |uuid| Ok(Self(Id::new(uuid))));
 
+string_schema!(GlobalId, "Global id of an object, as GraphQL knows it.", "^[A-Za-z0-9_-]{24}$");
+#[cfg(feature = "json-schema")]
+impl<T: Aggregate> schemars::JsonSchema for Id<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("{}Id", T::KIND.name()).into()
+    }
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        let description =
+            format!("Global id of an object of the kind {} ({}).", T::KIND.name(), T::KIND.term());
+        schemars::json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9_-]{24}$", "description": description })
+    }
+}
+
 newtype!(Id<T> as Uuid, into: |id| id.0, from: |uuid| Ok(Self::new(uuid)));
 
 #[cfg(feature = "graphql")]

@@ -6,9 +6,13 @@
 mod newtype;
 #[macro_use]
 mod vocabulary;
+#[macro_use]
+mod events;
 
 pub mod aggregate;
 pub mod amount;
+#[cfg(feature = "json-schema")]
+pub mod catalogue;
 pub mod clock;
 pub mod date;
 pub mod id;

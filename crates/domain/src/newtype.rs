@@ -50,15 +50,32 @@ macro_rules! newtype {
     };
 }
 
-/// A GraphQL scalar that is written as a string and read by `FromStr`; the reason of a refusal is its error.
+/// How a type that is written as a string looks in a JSON Schema.
+macro_rules! string_schema {
+    ($name:ident $(<$g:ident>)?, $doc:expr, $pattern:literal) => {
+        #[cfg(feature = "json-schema")]
+        impl $(<$g>)? schemars::JsonSchema for $name $(<$g>)? {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "description": $doc })
+            }
+        }
+    };
+}
+
+/// A GraphQL scalar that is written as a string and read by `FromStr`; the reason of a refusal is its error. The pattern
+/// says to programs what the words say to people.
 macro_rules! string_scalar {
-    ($name:ident $(<$g:ident>)?, $word:literal, $doc:literal) => {
+    ($name:ident, $word:literal, $doc:literal, $pattern:literal) => {
+        string_schema!($name, $doc, $pattern);
         #[cfg(feature = "graphql")]
         const _: () = {
             use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
             #[doc = $doc]
             #[Scalar(name = $word)]
-            impl $(<$g: Send + Sync + 'static>)? ScalarType for $name $(<$g>)? {
+            impl ScalarType for $name {
                 fn parse(value: Value) -> InputValueResult<Self> {
                     match &value {
                         Value::String(text) => {

@@ -113,7 +113,8 @@ newtype!(Period as String, into: |period| period.to_string(), from: |text| Ok(te
 string_scalar!(
     Period,
     "Period",
-    "A calendar period: `2018` (year), `2018H1` (half-year), `2018Q3` (quarter) or `2018-05` (month). Weeks are none."
+    "A calendar period: `2018` (year), `2018H1` (half-year), `2018Q3` (quarter) or `2018-05` (month). Weeks are none.",
+    r"^\d{4}(H[12]|Q[1-4]|-(0[1-9]|1[0-2]))?$"
 );
 
 #[cfg(test)]

@@ -202,6 +202,27 @@ pub const fn audience(kind: Kind) -> Audience {
     }
 }
 
+vocabulary! {
+    /// How widely what happens to objects of a kind may be told (知悉范围).
+    pub enum Classification {
+        Public = "PUBLIC", "公开";
+        Internal = "INTERNAL", "内部";
+        Confidential = "CONFIDENTIAL", "保密";
+    }
+}
+
+/// How widely the events of this kind may be told. Of confidential kinds no more leaves for another system than that
+/// something happened.
+pub const fn classification(kind: Kind) -> Classification {
+    match audience(kind) {
+        Audience::Everybody | Audience::OncePublished => Classification::Public,
+        Audience::Officials => Classification::Internal,
+        Audience::Confidential | Audience::KeepersOfAccess | Audience::ItsSystems => {
+            Classification::Confidential
+        }
+    }
+}
+
 /// In which states an object of this kind is published (公开状态), if the plan that it belongs to is. With the event that
 /// led to one of them last, it became public.
 pub fn public_states(kind: Kind) -> Vec<&'static str> {

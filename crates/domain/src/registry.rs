@@ -25,6 +25,20 @@ macro_rules! aggregates {
             pub fn status_word(self, word: &str) -> Option<&'static str> {
                 match self { $(Self::$name => spelled::<$name>(word)),+ }
             }
+            /// The types of its events with their Chinese terms, such as `TaskAccepted`, 任务已接收.
+            pub fn event_types(self) -> Vec<EventTypeName> {
+                match self { $(Self::$name => event_types::<$name>()),+ }
+            }
+            /// What its events hold, and examples as the log has them: the first version of each.
+            #[cfg(feature = "json-schema")]
+            pub(crate) fn payloads(self) -> Payloads {
+                match self {
+                    $(Self::$name => Payloads {
+                        schema: catalogue::schema_of::<<$name as Aggregate>::Event>(),
+                        examples: include_str!(concat!("../golden/", stringify!($name), ".v1.json")),
+                    }),+
+                }
+            }
             /// The lifecycle of this kind, for reading.
             pub fn lifecycle(self) -> LifecycleTable {
                 match self { $(Self::$name => table::<$name>()),+ }
@@ -52,11 +66,25 @@ aggregates! {
     17 EventSubscription = "EVENT_SUBSCRIPTION", "事件订阅" in integration::event_subscription;
 }
 
+#[cfg(feature = "json-schema")]
+use crate::catalogue::{self, Payloads};
 use crate::{
-    Aggregate,
+    Aggregate, Event,
+    aggregate::schema_version,
     lifecycle::{self, Parent, Requirement, Status, To},
     policy::By,
 };
+
+/// What can happen to an object, in the version that is written now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTypeName {
+    /// As the log and the filters spell it: `TaskAccepted`.
+    pub name: String,
+    /// The Chinese term.
+    pub term: &'static str,
+    /// The version in which its payload is written.
+    pub version: i32,
+}
 
 /// A lifecycle without its types: words only, for those who read tables.
 #[derive(Clone, Debug)]
@@ -94,6 +122,11 @@ pub struct StepRow {
 
 fn spelled<A: Aggregate>(word: &str) -> Option<&'static str> {
     A::Status::all().iter().map(|status| status.as_str()).find(|known| *known == word)
+}
+
+fn event_types<A: Aggregate>() -> Vec<EventTypeName> {
+    let types = A::Event::TYPES.iter().map(|(variant, term)| (format!("{}{variant}", A::KIND.name()), *term));
+    types.map(|(name, term)| EventTypeName { version: schema_version::<A>(&name), name, term }).collect()
 }
 
 fn table<A: Aggregate>() -> LifecycleTable {

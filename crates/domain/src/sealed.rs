@@ -97,6 +97,11 @@ impl<'de, T> Deserialize<'de> for Sealed<T> {
     }
 }
 
+string_schema!(
+    Sealed<T>,
+    "Something of a person, sealed under a key of their own (密封字段): it cannot be read from the event.",
+    r"^sealed1\.[0-9a-f]{32}\.[A-Za-z0-9_-]+$"
+);
 newtype!(Sealed<T> as String, into: |sealed| sealed.text.clone(), from: |text| Ok(text.parse()?));
 
 #[cfg(test)]

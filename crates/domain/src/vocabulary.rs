@@ -38,6 +38,16 @@ macro_rules! vocabulary {
                 }
             }
         }
+        #[cfg(feature = "json-schema")]
+        impl schemars::JsonSchema for $name {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let terms = [$(concat!($word, " ", $term)),+].join(", ");
+                schemars::json_schema!({ "type": "string", "enum": [$($word),+], "description": terms })
+            }
+        }
         newtype!($name as String, into: |word| word.as_str().to_owned(), from: |word| Ok(word.parse::<$name>()?));
     };
 }

@@ -19,6 +19,7 @@ pub mod projector;
 pub mod proof;
 pub mod rebuild;
 pub mod signing;
+pub mod standing;
 pub mod store;
 pub mod tail;
 pub mod verify;

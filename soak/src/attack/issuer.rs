@@ -71,7 +71,7 @@ impl Issuer {
         let header = part(json!({ "alg": algorithm, "typ": "JWT", "kid": key }));
         let claims =
             part(json!({ "iss": format!("http://{}", self.address), "aud": "zhixing", "sub": "soak",
-            "roles": "LEADING_GROUP_OFFICE ADMINISTRATOR", "exp": until }));
+            "roles": "LEADING_GROUP_OFFICE ADMINISTRATOR", "region": "100000", "exp": until }));
         let signature = self.key.sign(format!("{header}.{claims}").as_bytes());
         format!("{header}.{claims}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
     }

@@ -2,7 +2,11 @@
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Row};
 use std::sync::Arc;
-use zhixing_domain::{Clock, Kind, Sealed, sealed::Confidential};
+use zhixing_domain::{
+    Clock, Kind, Sealed, TimeReference,
+    sealed::Confidential,
+    time::{Calendar, TimeLimits},
+};
 use zhixing_event_store::{Pool, SigningKey};
 use zhixing_vault::{MasterSource, Place, Plain, Vault, VaultError};
 
@@ -406,6 +410,24 @@ async fn keys_are_kept_on_sqlite() {
 async fn keys_are_kept_on_postgres() {
     keys_are_kept(Base::Postgres).await;
 }
+
+story!(a_report_is_taken_also_when_no_day_for_the_decision_can_be_counted, |house| {
+    let time = TimeReference::embedded();
+    for time in [
+        TimeReference { limits: TimeLimits::default(), ..time.clone() },
+        TimeReference { calendar: Calendar::default(), ..time },
+    ] {
+        house.restart_with(time).await;
+        let submitted = submit(house, ANONYMOUS, report()).await;
+        assert!(submitted["decisionDueOn"].is_null() && submitted["errors"] == json!([]), "{submitted}");
+        let query = "query($id: ID!) { violationReport(id: $id) {
+            status decisionDueOn decisionLimit { code } decisionCalendars { year } isOverdue } }";
+        let data = house.ok(OFFICE, query, json!({ "id": id_of(house, &submitted).await })).await;
+        let expected = json!({ "status": "RECEIVED", "decisionDueOn": null, "decisionLimit": null,
+            "decisionCalendars": [], "isOverdue": false });
+        assert_eq!(data["violationReport"], expected);
+    }
+});
 
 story!(a_report_that_nobody_decides_on_is_announced_once_for_its_day, |house| {
     let (waits, decided) =

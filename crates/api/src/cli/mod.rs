@@ -1,5 +1,6 @@
 //! The commands of `zhixing`.
 mod backup;
+mod event_types;
 mod export;
 mod grant;
 mod health;
@@ -63,6 +64,12 @@ enum Command {
     Import(ImportArguments),
     /// Print the GraphQL schema
     Schema,
+    /// Show every type of events, or write their JSON Schemas and the AsyncAPI document
+    #[command(after_help = "Examples:
+  zhixing event-types
+  zhixing event-types Task
+  zhixing event-types --write schemas")]
+    EventTypes(event_types::EventTypesArguments),
     /// Bring the database's tables up to date
     Migrate,
     /// Build views and projections anew from the log and compare them with the ones that serve
@@ -227,6 +234,7 @@ pub async fn run() -> Result<(), Failure> {
             screen::say(graphql::sdl().trim_end());
             Ok(())
         }
+        Command::EventTypes(arguments) => event_types::event_types_of(&arguments),
         Command::Migrate => {
             let pool = pool(&settings).await?;
             screen::say("The database is up to date.");

@@ -22,6 +22,7 @@ pub(super) struct Wish {
     units: Option<String>,
     region: Option<String>,
     status_changes_only: Option<String>,
+    snapshot: Option<String>,
 }
 
 /// The same, read.
@@ -32,6 +33,8 @@ pub(super) struct Wanted {
     /// How long to wait for the next event, in seconds.
     pub(super) wait: u64,
     pub(super) filter: EventFilter,
+    /// Whether to begin with where everything stands.
+    pub(super) snapshot: bool,
 }
 
 /// A value of a parameter.
@@ -58,6 +61,13 @@ impl Wish {
         if after.is_some_and(|after: i64| after < 0) {
             return Err(Problem::of_field("after", POSITION));
         }
+        let snapshot =
+            value("snapshot", self.snapshot.as_deref(), "is neither true nor false")?.unwrap_or(false);
+        if snapshot && self.after.is_some() {
+            return Err(Problem::of_field("after", "is not for a feed that begins with a snapshot"));
+        }
+        // A stream that is taken up again is behind its snapshot.
+        let snapshot = snapshot && after.is_none();
         let limit: Option<usize> = value("limit", self.limit.as_deref(), "is not a number")?;
         if limit.is_some_and(|limit| !(1..=MOST).contains(&limit)) {
             return Err(Problem::of_field("limit", format!("is not between 1 and {MOST}")));
@@ -83,6 +93,6 @@ impl Wish {
             Rejection::Invalid { field, reason } => Problem::of_field(field.trim_start_matches('.'), reason),
             other => Problem::of_field("query", other.to_string()),
         })?;
-        Ok(Wanted { after, limit, wait, filter: EventFilter::from(&filter) })
+        Ok(Wanted { after, limit, wait, filter: EventFilter::from(&filter), snapshot })
     }
 }

@@ -239,7 +239,7 @@ impl From<ChangeWhere> for ChangeFilter {
 ///
 /// # Errors
 /// When a list of it is too long or a type cannot be.
-fn filter_of(wanted: Option<ChangeWhere>) -> Result<EventFilter> {
+pub(super) fn filter_of(wanted: Option<ChangeWhere>) -> Result<EventFilter> {
     let filter = ChangeFilter::from(wanted.unwrap_or_default()).checked("where");
     filter.map(|filter| EventFilter::from(&filter)).map_err(|rejection| match rejection {
         Rejection::Invalid { field, reason } => error::invalid(&field, &reason),
@@ -262,12 +262,32 @@ pub async fn sees(session: &Session, event: &Recorded) -> Result<bool> {
     Ok(since.is_some_and(|since| event.position >= since))
 }
 
+/// Behind which position somebody begins to follow, and where the log ends.
+///
+/// # Errors
+/// When they may not follow, or the place is not in the log.
+pub(super) async fn beginning(ctx: &Context<'_>, after: Option<Position>) -> Result<(i64, i64)> {
+    if !ctx.viewer().is_official() {
+        return Err(error::not_permitted("changes are for officials and integrators: sign in"));
+    }
+    let mut head = ctx.store().head();
+    let after = after.map_or(head, |position| position.0);
+    if after > head {
+        // Another process may have written what this one has not heard of yet.
+        head = ctx.store().pool().head().await.map_err(error::fault)?;
+    }
+    if after > head {
+        return Err(error::invalid("after", "lies behind the end of the log"));
+    }
+    Ok((after, head))
+}
+
 /// What can be followed.
 #[derive(Debug, Default)]
 pub struct Subscriptions;
 
 /// What can be followed.
-#[Subscription(name = "Subscription")]
+#[Subscription(name = "ChangeSubscription")]
 impl Subscriptions {
     /// Every change behind `after`, in order, without hole or repetition: first what was recorded before, then live. Keep
     /// the position of the last event and pass it as `after` to go on, even years later. Without `after` it begins now.
@@ -278,20 +298,8 @@ impl Subscriptions {
         #[graphql(desc = "Begin behind this position; now, when left out.")] after: Option<Position>,
         #[graphql(desc = "Which ones; all when left out.")] r#where: Option<ChangeWhere>,
     ) -> Result<impl Stream<Item = Result<Event>> + use<>> {
-        let viewer = ctx.viewer();
-        if !viewer.is_official() {
-            return Err(error::not_permitted("changes are for officials and integrators: sign in"));
-        }
         let filter = filter_of(r#where)?;
-        let mut head = ctx.store().head();
-        let after = after.map_or(head, |position| position.0);
-        if after > head {
-            // Another process may have written what this one has not heard of yet.
-            head = ctx.store().pool().head().await.map_err(error::fault)?;
-        }
-        if after > head {
-            return Err(error::invalid("after", "lies behind the end of the log"));
-        }
+        let (after, _) = beginning(ctx, after).await?;
         let session = ctx.session().clone();
         Ok(ctx.store().follow(after).filter_map(move |event| {
             // The subject of an event is shown as it is now, not as it was when another event came.

@@ -9,6 +9,8 @@ pub mod counted;
 pub mod due_item;
 pub mod error;
 pub mod event;
+pub mod event_type;
+pub mod feed;
 pub mod figures;
 pub mod found;
 pub mod indicator_series;
@@ -30,9 +32,9 @@ pub mod workbench;
 
 use std::sync::Arc;
 
-use async_graphql::{MergedObject, SDLExportOptions, Schema, ValidationMode};
-use zhixing_domain::TimeReference;
-use zhixing_event_store::{EventStore, Projector, view::Known};
+use async_graphql::{MergedObject, MergedSubscription, SDLExportOptions, Schema, ValidationMode};
+use zhixing_domain::{Aggregate, TimeReference, Viewer};
+use zhixing_event_store::{EventStore, Projector, Row, View, standing::Standings, view::Known};
 use zhixing_vault::Vault;
 
 /// One line for each kind of object.
@@ -42,7 +44,7 @@ macro_rules! kinds {
 
         /// Everything that can be asked.
         #[derive(MergedObject, Default)]
-        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, viewer::Queries, reporting::Queries, action::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries, informer::Queries);
+        pub struct Query($($module::Queries,)+ region::Queries, due_item::Queries, viewer::Queries, reporting::Queries, action::Queries, event_type::Queries, node::Queries, projection::Queries, time::Queries, time_change::Queries, informer::Queries);
 
         /// Everything that can be done.
         #[derive(MergedObject, Default)]
@@ -55,6 +57,15 @@ macro_rules! kinds {
         pub fn catalogue() -> Vec<Known> {
             vec![$(Known::of::<$module::$view>()),+]
         }
+
+        /// Which objects of each kind a viewer sees, for a question about all of them.
+        pub fn standings(viewer: &Viewer) -> Vec<Standings> {
+            vec![$(Standings {
+                kind: <$module::$view as View>::Of::KIND,
+                table: <$module::$view as Row>::TABLE,
+                filter: <$module::$view as view::Visible>::counted_for(viewer),
+            }),+]
+        }
     };
 }
 kinds! {
@@ -64,12 +75,16 @@ kinds! {
     violation_report::ViolationReport, event_subscription::EventSubscription
 }
 
-/// The executable schema.
-pub type Api = Schema<Query, Mutation, event::Subscriptions>;
+/// Everything that can be followed.
+#[derive(MergedSubscription, Default)]
+pub struct Subscription(event::Subscriptions, feed::Subscriptions);
 
-fn build() -> async_graphql::SchemaBuilder<Query, Mutation, event::Subscriptions> {
+/// The executable schema.
+pub type Api = Schema<Query, Mutation, Subscription>;
+
+fn build() -> async_graphql::SchemaBuilder<Query, Mutation, Subscription> {
     // The request guard validates documents before they come here; see `protocol::guard`.
-    Schema::build(Query::default(), Mutation::default(), event::Subscriptions)
+    Schema::build(Query::default(), Mutation::default(), Subscription::default())
         .register_output_type::<node::Node>()
         .validation_mode(ValidationMode::Fast)
 }

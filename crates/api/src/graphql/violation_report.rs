@@ -112,7 +112,7 @@ view! {
         /// By when it is decided whether it is accepted, as the informer was told; null when no rule was in force.
         decision_due_on: Option<Date>,
         #[graphql(skip)]
-        decision_due: Json<Option<DecisionDue>>,
+        decision_basis: Option<Json<DecisionDue>>,
         /// When that was decided.
         decided_on: Option<Date>,
         /// What was said when it was accepted.
@@ -201,7 +201,7 @@ impl Fold for ViolationReport {
             informer_address: informer.as_ref().and_then(|informer| informer.address.clone()),
             erasure_pending: false,
             decision_due_on: decision_due.as_ref().map(|due| due.due_on),
-            decision_due: Json(decision_due.as_deref().cloned()),
+            decision_basis: decision_due.as_deref().cloned().map(Json),
             decided_on: None,
             accepted_note: None,
             rejected_reason: None,
@@ -313,11 +313,11 @@ impl ViolationReport {
     }
     /// The time limit that the last day for the decision was counted by.
     async fn decision_limit(&self) -> Option<&AppliedLimit> {
-        self.decision_due.0.as_ref().map(|due| &due.limit)
+        self.decision_basis.as_ref().map(|due| &due.limit)
     }
     /// The versions of the calendars that it was counted with.
     async fn decision_calendars(&self) -> &[CalendarVersion] {
-        self.decision_due.0.as_ref().map(|due| due.calendars.as_slice()).unwrap_or_default()
+        self.decision_basis.as_ref().map(|due| due.calendars.as_slice()).unwrap_or_default()
     }
     /// Whether nobody has decided although the last day has passed. Derived today; nothing stale is stored.
     async fn is_overdue(&self, ctx: &Context<'_>) -> bool {

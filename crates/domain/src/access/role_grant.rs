@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -89,25 +89,23 @@ pub struct RevokeRole {
     pub reason: String,
 }
 
-/// What has happened to a role grant.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum RoleGrantEvent {
-    /// 角色已授予
-    Granted {
-        actor: String,
-        role: Role,
-        unit_id: Option<Id<Unit>>,
-        region_code: RegionCode,
-        valid_from: Date,
-        valid_until: Option<Date>,
-        note: Option<String>,
-    },
-    /// 角色已撤销
-    Revoked { reason: String },
+events! {
+    /// What has happened to a role grant.
+    pub enum RoleGrantEvent {
+        /// 角色已授予
+        Granted {
+            actor: String,
+            role: Role,
+            unit_id: Option<Id<Unit>>,
+            region_code: RegionCode,
+            valid_from: Date,
+            valid_until: Option<Date>,
+            note: Option<String>,
+        },
+        /// 角色已撤销
+        Revoked { reason: String },
+    }
 }
-impl Event for RoleGrantEvent {}
 
 impl RoleGrantEvent {
     /// Where the grant stands after this event.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -90,24 +90,22 @@ pub struct RevokeServiceKey {
     pub reason: String,
 }
 
-/// What has happened to a service key.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum ServiceKeyEvent {
-    /// 服务密钥已签发
-    Issued {
-        name: String,
-        unit_id: Id<Unit>,
-        roles: Vec<Role>,
-        region_code: RegionCode,
-        expires_on: Date,
-        digest: String,
-    },
-    /// 服务密钥已吊销
-    Revoked { reason: String },
+events! {
+    /// What has happened to a service key.
+    pub enum ServiceKeyEvent {
+        /// 服务密钥已签发
+        Issued {
+            name: String,
+            unit_id: Id<Unit>,
+            roles: Vec<Role>,
+            region_code: RegionCode,
+            expires_on: Date,
+            digest: String,
+        },
+        /// 服务密钥已吊销
+        Revoked { reason: String },
+    }
 }
-impl Event for ServiceKeyEvent {}
 
 impl ServiceKeyEvent {
     /// Where the key stands after this event.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -199,6 +199,7 @@ commands! {
 
 /// By when it is decided whether a report is accepted, and how that was counted (受理期限).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DecisionDue {
     /// The last day.
@@ -299,58 +300,56 @@ pub type AnnounceViolationReportDueSoon = due::AnnounceDueSoon<ViolationReport>;
 /// Announces that the decision on a report has become overdue (登记逾期).
 pub type AnnounceViolationReportOverdue = due::AnnounceOverdue<ViolationReport>;
 
-/// What has happened to a report of a violation.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum ViolationReportEvent {
-    /// 举报已接收
-    Received {
-        number: String,
-        secret_digest: String,
-        channel: IntakeChannel,
-        category: ViolationCategory,
-        subject: String,
-        details: String,
-        respondent: Option<String>,
-        occurred_on: Option<Date>,
-        region_code: RegionCode,
-        informer: Option<Box<Informer>>,
-        decision_due: Option<Box<DecisionDue>>,
-    },
-    /// 举报已受理
-    Accepted { note: Option<String> },
-    /// 举报不予受理
-    NotAccepted { reason: String },
-    /// 举报已移送
-    Transferred { unit_id: Id<Unit>, reason: String },
-    /// 举报已办结
-    Handled { result: String },
-    /// 举报已归档
-    Closed { note: Option<String> },
-    /// 已申请查阅举报人身份
-    IdentityRequested { request: i32, reason: String },
-    /// 已批准查阅举报人身份
-    IdentityApproved { request: i32 },
-    /// 举报人身份已被查阅
-    IdentityOpened {
-        request: i32,
-        /// The unit of the person who opened it.
-        unit_id: Option<Id<Unit>>,
-        /// The person who approved.
-        approved_by: String,
-        reason: String,
-    },
-    /// 已决定销毁举报人身份
-    IdentityErasureOrdered { key_id: Uuid, reason: String },
-    /// 举报人身份已销毁
-    IdentityErased { key_id: Uuid },
-    /// 受理决定即将到期
-    DueSoon(DueSoon),
-    /// 受理决定已逾期
-    BecameOverdue { due_on: Date },
+events! {
+    /// What has happened to a report of a violation.
+    pub enum ViolationReportEvent {
+        /// 举报已接收
+        Received {
+            number: String,
+            secret_digest: String,
+            channel: IntakeChannel,
+            category: ViolationCategory,
+            subject: String,
+            details: String,
+            respondent: Option<String>,
+            occurred_on: Option<Date>,
+            region_code: RegionCode,
+            informer: Option<Box<Informer>>,
+            decision_due: Option<Box<DecisionDue>>,
+        },
+        /// 举报已受理
+        Accepted { note: Option<String> },
+        /// 举报不予受理
+        NotAccepted { reason: String },
+        /// 举报已移送
+        Transferred { unit_id: Id<Unit>, reason: String },
+        /// 举报已办结
+        Handled { result: String },
+        /// 举报已归档
+        Closed { note: Option<String> },
+        /// 已申请查阅举报人身份
+        IdentityRequested { request: i32, reason: String },
+        /// 已批准查阅举报人身份
+        IdentityApproved { request: i32 },
+        /// 举报人身份已被查阅
+        IdentityOpened {
+            request: i32,
+            /// The unit of the person who opened it.
+            unit_id: Option<Id<Unit>>,
+            /// The person who approved.
+            approved_by: String,
+            reason: String,
+        },
+        /// 已决定销毁举报人身份
+        IdentityErasureOrdered { key_id: Uuid, reason: String },
+        /// 举报人身份已销毁
+        IdentityErased { key_id: Uuid },
+        /// 受理决定即将到期
+        DueSoon(DueSoon),
+        /// 受理决定已逾期
+        BecameOverdue { due_on: Date },
+    }
 }
-impl Event for ViolationReportEvent {}
 
 impl ViolationReportEvent {
     /// Where the report stands after this event; `None` when it stays.

@@ -6,19 +6,20 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    Context, Event, Rejection, Subject,
+    Context, Rejection, Subject,
     aggregate::{Facts, Stamp, Undecodable, Upcast},
     lifecycle::Step,
 };
 
-/// Once `kilograms` in words, then `grams`, now also `by` whom.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-enum ParcelEvent {
-    Weighed { grams: i64, by: Option<String> },
-    Sent,
+events! {
+    /// Once `kilograms` in words, then `grams`, now also `by` whom.
+    pub(super) enum ParcelEvent {
+        /// 已称重
+        Weighed { grams: i64, by: Option<String> },
+        /// 已发出
+        Sent,
+    }
 }
-impl Event for ParcelEvent {}
 
 fn kilograms_become_grams(mut data: Value) -> Value {
     let kilograms = data["kilograms"].as_str().unwrap_or_default();
@@ -70,7 +71,6 @@ macro_rules! parcels {
             const FILE: &'static str = $file;
             const DIRECTORY: &'static str = "parcels";
             const WRONG: bool = $wrong;
-            const VARIANTS: &'static [&'static str] = &["Weighed", "Sent"];
             fn examples() -> Vec<ParcelEvent> {
                 let weighed = |by: Option<&str>| ParcelEvent::Weighed { grams: 1_500, by: by.map(str::to_owned) };
                 vec![weighed(Some("ann")), weighed(None), ParcelEvent::Sent]

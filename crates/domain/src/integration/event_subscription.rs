@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Sealed, Subject,
+    Aggregate, Context, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Sealed, Subject,
     aggregate::{Stamp, commands},
     id::GlobalId,
     lifecycle::{Requirement, Step, To, status},
@@ -176,6 +176,7 @@ pub const MOST_OVERLAP_HOURS: i32 = 168;
 
 /// Where a webhook is sent to, and what signs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Endpoint {
     /// Its address: https, or http where the operator allows it.
@@ -186,6 +187,7 @@ pub struct Endpoint {
 
 /// What signs the deliveries of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct SigningKey {
     /// How.
@@ -349,44 +351,42 @@ pub struct CancelSubscription {
     pub reason: String,
 }
 
-/// What has happened to an event subscription.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum EventSubscriptionEvent {
-    /// 订阅已创建
-    Created {
-        name: String,
-        unit_id: Id<Unit>,
-        region_code: RegionCode,
-        filter: ChangeFilter,
-        after: i64,
-        envelope: EnvelopeForm,
-        method: DeliveryMethod,
-        endpoint: Option<Endpoint>,
-    },
-    /// 订阅已变更
-    Changed { name: Option<String>, filter: Option<ChangeFilter>, envelope: Option<EnvelopeForm> },
-    /// 接收地址已变更
-    EndpointMoved { url: String },
-    /// 接收端已验证
-    EndpointConfirmed { url: String },
-    /// 签名密钥已轮换
-    SigningSecretRotated { key: SigningKey, former_until: DateTime<Utc> },
-    /// 订阅已暂停
-    Paused { reason: String },
-    /// 订阅已中止
-    Suspended { cause: SuspensionCause, reason: String },
-    /// 订阅已恢复
-    Resumed { method: DeliveryMethod },
-    /// 订阅位置已回退
-    Rewound { after: i64, subject_id: Option<GlobalId>, reason: String },
-    /// 已要求重试投递
-    RetryRequested { subject_id: Option<GlobalId> },
-    /// 订阅已取消
-    Cancelled { reason: String },
+events! {
+    /// What has happened to an event subscription.
+    pub enum EventSubscriptionEvent {
+        /// 订阅已创建
+        Created {
+            name: String,
+            unit_id: Id<Unit>,
+            region_code: RegionCode,
+            filter: ChangeFilter,
+            after: i64,
+            envelope: EnvelopeForm,
+            method: DeliveryMethod,
+            endpoint: Option<Endpoint>,
+        },
+        /// 订阅已变更
+        Changed { name: Option<String>, filter: Option<ChangeFilter>, envelope: Option<EnvelopeForm> },
+        /// 接收地址已变更
+        EndpointMoved { url: String },
+        /// 接收端已验证
+        EndpointConfirmed { url: String },
+        /// 签名密钥已轮换
+        SigningSecretRotated { key: SigningKey, former_until: DateTime<Utc> },
+        /// 订阅已暂停
+        Paused { reason: String },
+        /// 订阅已中止
+        Suspended { cause: SuspensionCause, reason: String },
+        /// 订阅已恢复
+        Resumed { method: DeliveryMethod },
+        /// 订阅位置已回退
+        Rewound { after: i64, subject_id: Option<GlobalId>, reason: String },
+        /// 已要求重试投递
+        RetryRequested { subject_id: Option<GlobalId> },
+        /// 订阅已取消
+        Cancelled { reason: String },
+    }
 }
-impl Event for EventSubscriptionEvent {}
 
 impl EventSubscriptionEvent {
     /// Where the subscription stands after this event.

@@ -84,7 +84,8 @@ newtype!(RegionCode as String, into: |code| code.to_string(), from: |text| {
 string_scalar!(
     RegionCode,
     "RegionCode",
-    "A six-digit GB/T 2260 code of a region (行政区划代码), such as `440800`; `100000` is the whole country."
+    "A six-digit GB/T 2260 code of a region (行政区划代码), such as `440800`; `100000` is the whole country.",
+    r"^\d{6}$"
 );
 
 /// One region of the reference data.

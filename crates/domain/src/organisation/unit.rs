@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     policy::By,
@@ -186,32 +186,30 @@ pub struct DissolveUnit {
     pub reason: String,
 }
 
-/// What has happened to a unit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum UnitEvent {
-    /// 单位已登记
-    Registered {
-        name: String,
-        kind: UnitKind,
-        region_code: RegionCode,
-        official_name: Option<String>,
-        aliases: Vec<String>,
-        note: Option<String>,
-    },
-    /// 单位已更名
-    Renamed { name: String, official_name: Option<String>, former_name: String, reason: String },
-    /// 单位别名已增加
-    AliasesAdded { aliases: Vec<String> },
-    /// 成员单位已确定
-    MembersSet { members: Vec<Id<Unit>> },
-    /// 单位已并入
-    Merged { into: Id<Unit>, reason: String },
-    /// 单位已撤销
-    Dissolved { reason: String },
+events! {
+    /// What has happened to a unit.
+    pub enum UnitEvent {
+        /// 单位已登记
+        Registered {
+            name: String,
+            kind: UnitKind,
+            region_code: RegionCode,
+            official_name: Option<String>,
+            aliases: Vec<String>,
+            note: Option<String>,
+        },
+        /// 单位已更名
+        Renamed { name: String, official_name: Option<String>, former_name: String, reason: String },
+        /// 单位别名已增加
+        AliasesAdded { aliases: Vec<String> },
+        /// 成员单位已确定
+        MembersSet { members: Vec<Id<Unit>> },
+        /// 单位已并入
+        Merged { into: Id<Unit>, reason: String },
+        /// 单位已撤销
+        Dissolved { reason: String },
+    }
 }
-impl Event for UnitEvent {}
 
 impl UnitEvent {
     /// Where the unit stands after this event; `None` when it stays.

@@ -6,8 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Amount, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role,
-    Subject,
+    Aggregate, Amount, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -175,6 +174,7 @@ pub struct OpenAssessment {
 
 /// What a unit says of itself for one item (自评).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "SelfScoreInput"))]
 #[serde(rename_all = "camelCase")]
@@ -206,6 +206,7 @@ pub struct SubmitSelfAssessment {
 
 /// A circumstance that decides by itself, and why it holds (一票否决).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "VetoedInput"))]
 #[serde(rename_all = "camelCase")]
@@ -320,43 +321,41 @@ pub struct ApplyAssessmentResult {
     pub note: String,
 }
 
-/// What has happened to an assessment.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum AssessmentEvent {
-    /// 考核已启动
-    Opened {
-        scheme_id: Id<AssessmentScheme>,
-        plan_id: Id<Plan>,
-        year: i32,
-        unit_id: Id<Unit>,
-        /// The region of the unit.
-        region_code: RegionCode,
-        rules: Rules,
-    },
-    /// 自评已报送
-    SelfAssessed { summary: String, scores: Vec<SelfScore>, evidence: Vec<Evidence> },
-    /// 已评分
-    Scored { formula_version: i32, items: Vec<ScoredItem>, vetoes: Vec<Vetoed>, total: Amount, grade: String },
-    /// 已复核
-    Reviewed { note: Option<String> },
-    /// 结果已公布
-    ResultAnnounced { total: Amount, grade: String, objections_until: Date },
-    /// 已提出异议
-    Objected { reason: String, evidence: Vec<Evidence> },
-    /// 异议已处理
-    ObjectionDecided { upheld: bool, reason: String },
-    /// 已申诉
-    Appealed { reason: String },
-    /// 申诉已处理
-    AppealDecided { upheld: bool, reason: String },
-    /// 已定稿
-    Finalised { total: Amount, grade: String },
-    /// 结果已运用
-    ResultApplied { note: String },
+events! {
+    /// What has happened to an assessment.
+    pub enum AssessmentEvent {
+        /// 考核已启动
+        Opened {
+            scheme_id: Id<AssessmentScheme>,
+            plan_id: Id<Plan>,
+            year: i32,
+            unit_id: Id<Unit>,
+            /// The region of the unit.
+            region_code: RegionCode,
+            rules: Rules,
+        },
+        /// 自评已报送
+        SelfAssessed { summary: String, scores: Vec<SelfScore>, evidence: Vec<Evidence> },
+        /// 已评分
+        Scored { formula_version: i32, items: Vec<ScoredItem>, vetoes: Vec<Vetoed>, total: Amount, grade: String },
+        /// 已复核
+        Reviewed { note: Option<String> },
+        /// 结果已公布
+        ResultAnnounced { total: Amount, grade: String, objections_until: Date },
+        /// 已提出异议
+        Objected { reason: String, evidence: Vec<Evidence> },
+        /// 异议已处理
+        ObjectionDecided { upheld: bool, reason: String },
+        /// 已申诉
+        Appealed { reason: String },
+        /// 申诉已处理
+        AppealDecided { upheld: bool, reason: String },
+        /// 已定稿
+        Finalised { total: Amount, grade: String },
+        /// 结果已运用
+        ResultApplied { note: String },
+    }
 }
-impl Event for AssessmentEvent {}
 
 impl AssessmentEvent {
     /// Where the assessment stands after this event; `None` when it stays.

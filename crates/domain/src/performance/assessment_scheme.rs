@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     performance::scoring::{AssessmentItem, Grade, Rules, ScoreSource, Veto},
@@ -122,21 +122,19 @@ pub struct RevokeAssessmentScheme {
     pub reason: String,
 }
 
-/// What has happened to an assessment scheme.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum AssessmentSchemeEvent {
-    /// 考核办法已起草
-    Drafted { plan_id: Id<Plan>, region_code: RegionCode, year: i32, title: String, rules: Rules },
-    /// 考核办法已修订
-    Amended { rules: Rules },
-    /// 考核办法已印发
-    Issued,
-    /// 考核办法已废止
-    Revoked { reason: String },
+events! {
+    /// What has happened to an assessment scheme.
+    pub enum AssessmentSchemeEvent {
+        /// 考核办法已起草
+        Drafted { plan_id: Id<Plan>, region_code: RegionCode, year: i32, title: String, rules: Rules },
+        /// 考核办法已修订
+        Amended { rules: Rules },
+        /// 考核办法已印发
+        Issued,
+        /// 考核办法已废止
+        Revoked { reason: String },
+    }
 }
-impl Event for AssessmentSchemeEvent {}
 
 impl AssessmentSchemeEvent {
     /// Where the scheme stands after this event; `None` when it stays.

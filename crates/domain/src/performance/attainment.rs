@@ -56,6 +56,7 @@ vocabulary! {
 
 /// The value before the programme began (基期值).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "BaselineInput"))]
 #[serde(rename_all = "camelCase")]
@@ -70,6 +71,7 @@ pub struct Baseline {
 
 /// What is to be reached (目标).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "TargetInput"))]
 #[serde(rename_all = "camelCase")]

@@ -2,8 +2,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Amount, Claim, Context, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
-    Subject,
+    Aggregate, Amount, Claim, Context, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     id::GlobalId,
     lifecycle::{Parent, Requirement, Step, To, status},
@@ -118,6 +117,7 @@ commands! {
 
 /// Defines an indicator of a plan (设定指标). Its code is unique.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
 pub struct DefineIndicator {
@@ -288,43 +288,41 @@ pub struct RetireIndicator {
     pub reason: String,
 }
 
-/// What has happened to an indicator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-#[expect(clippy::large_enum_variant, reason = "an event is folded and let go")]
-pub enum IndicatorEvent {
-    /// 指标已设定
-    Defined(DefineIndicator),
-    /// 基期值已设定
-    BaselineSet { baseline: Baseline },
-    /// 目标已调整
-    TargetRevised { target: Target, reason: String },
-    /// 监测值已录入
-    MeasurementRecorded {
-        number: i32,
-        period: Period,
-        region_code: RegionCode,
-        value: Amount,
-        reported_by: Option<Id<Unit>>,
-        evidence: Vec<Evidence>,
-        note: Option<String>,
-    },
-    /// 监测值已更正
-    MeasurementCorrected {
-        number: i32,
-        period: Period,
-        region_code: RegionCode,
-        value: Amount,
-        former_value: Amount,
-        reason: String,
-    },
-    /// 指标已判定
-    Judged { attained: bool, value: Amount, note: Option<String> },
-    /// 指标已停用
-    Retired { reason: String },
+events! {
+    /// What has happened to an indicator.
+    #[expect(clippy::large_enum_variant, reason = "an event is folded and let go")]
+    pub enum IndicatorEvent {
+        /// 指标已设定
+        Defined(DefineIndicator),
+        /// 基期值已设定
+        BaselineSet { baseline: Baseline },
+        /// 目标已调整
+        TargetRevised { target: Target, reason: String },
+        /// 监测值已录入
+        MeasurementRecorded {
+            number: i32,
+            period: Period,
+            region_code: RegionCode,
+            value: Amount,
+            reported_by: Option<Id<Unit>>,
+            evidence: Vec<Evidence>,
+            note: Option<String>,
+        },
+        /// 监测值已更正
+        MeasurementCorrected {
+            number: i32,
+            period: Period,
+            region_code: RegionCode,
+            value: Amount,
+            former_value: Amount,
+            reason: String,
+        },
+        /// 指标已判定
+        Judged { attained: bool, value: Amount, note: Option<String> },
+        /// 指标已停用
+        Retired { reason: String },
+    }
 }
-impl Event for IndicatorEvent {}
 
 impl IndicatorEvent {
     /// Where the indicator stands after this event; `None` when it stays.

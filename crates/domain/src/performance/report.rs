@@ -7,8 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
-    Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role, Subject,
     aggregate::{Holding, Stamp, Upcast, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -214,42 +213,40 @@ pub type AnnounceReportDueSoon = due::AnnounceDueSoon<Report>;
 /// Announces that a report has become overdue (登记逾期).
 pub type AnnounceReportOverdue = due::AnnounceOverdue<Report>;
 
-/// What has happened to a report.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum ReportEvent {
-    /// 报告已生成
-    Opened {
-        duty_id: Id<ReportingDuty>,
-        plan_id: Id<Plan>,
-        reporter_id: Id<Unit>,
-        addressee_id: Id<Unit>,
-        /// The region of the reporting unit.
-        region_code: RegionCode,
-        what: String,
-        asks_for: ReportSubject,
-        period: Period,
-        due_on: Date,
-    },
-    /// 报告已报送
-    Submitted { summary: String, evidence: Vec<Evidence> },
-    /// 报告已退回
-    Returned { reason: String },
-    /// 报告已接收
-    Accepted { note: Option<String> },
-    /// 报告已免报
-    Waived { reason: String },
-    /// 报告已锁定
-    Locked { reason: String },
-    /// 报告已解锁
-    Unlocked { reason: String },
-    /// 报告即将到期
-    DueSoon(DueSoon),
-    /// 报告已逾期
-    BecameOverdue { due_on: Date },
+events! {
+    /// What has happened to a report.
+    pub enum ReportEvent {
+        /// 报告已生成
+        Opened {
+            duty_id: Id<ReportingDuty>,
+            plan_id: Id<Plan>,
+            reporter_id: Id<Unit>,
+            addressee_id: Id<Unit>,
+            /// The region of the reporting unit.
+            region_code: RegionCode,
+            what: String,
+            asks_for: ReportSubject,
+            period: Period,
+            due_on: Date,
+        },
+        /// 报告已报送
+        Submitted { summary: String, evidence: Vec<Evidence> },
+        /// 报告已退回
+        Returned { reason: String },
+        /// 报告已接收
+        Accepted { note: Option<String> },
+        /// 报告已免报
+        Waived { reason: String },
+        /// 报告已锁定
+        Locked { reason: String },
+        /// 报告已解锁
+        Unlocked { reason: String },
+        /// 报告即将到期
+        DueSoon(DueSoon),
+        /// 报告已逾期
+        BecameOverdue { due_on: Date },
+    }
 }
-impl Event for ReportEvent {}
 
 impl ReportEvent {
     /// Where the report stands after this event; `None` when it stays.

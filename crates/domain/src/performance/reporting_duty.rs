@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
-    Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, Upcast, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -94,6 +93,7 @@ commands! {
 
 /// Who reports to whom (报送单位与报送对象).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(name = "ReportingPartyInput"))]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +106,7 @@ pub struct ReportingParty {
 
 /// When the reports of a duty are due and open (报送时间).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
 pub struct ReportingSchedule {
@@ -226,29 +227,27 @@ pub struct EndReportingDuty {
     pub reason: String,
 }
 
-/// What has happened to a reporting duty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum ReportingDutyEvent {
-    /// 报告义务已确立
-    Established {
-        plan_id: Id<Plan>,
-        region_code: RegionCode,
-        what: String,
-        asks_for: ReportSubject,
-        schedule: ReportingSchedule,
-        parties: Vec<ReportingParty>,
-        note: Option<String>,
-    },
-    /// 报送单位已调整
-    PartiesChanged { parties: Vec<ReportingParty>, reason: String },
-    /// 报告期已开启
-    PeriodOpened { period: Period, due_on: Date },
-    /// 报告义务已终止
-    Ended { reason: String },
+events! {
+    /// What has happened to a reporting duty.
+    pub enum ReportingDutyEvent {
+        /// 报告义务已确立
+        Established {
+            plan_id: Id<Plan>,
+            region_code: RegionCode,
+            what: String,
+            asks_for: ReportSubject,
+            schedule: ReportingSchedule,
+            parties: Vec<ReportingParty>,
+            note: Option<String>,
+        },
+        /// 报送单位已调整
+        PartiesChanged { parties: Vec<ReportingParty>, reason: String },
+        /// 报告期已开启
+        PeriodOpened { period: Period, due_on: Date },
+        /// 报告义务已终止
+        Ended { reason: String },
+    }
 }
-impl Event for ReportingDutyEvent {}
 
 impl ReportingDutyEvent {
     /// Where the duty stands after this event; `None` when it stays.

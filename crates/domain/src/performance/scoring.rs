@@ -31,6 +31,7 @@ vocabulary! {
 
 /// An item of an assessment (考核项目).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "AssessmentItemInput"))]
 #[serde(rename_all = "camelCase")]
@@ -49,6 +50,7 @@ pub struct AssessmentItem {
 
 /// A circumstance that decides an assessment by itself (一票否决事项).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "VetoInput"))]
 #[serde(rename_all = "camelCase")]
@@ -61,6 +63,7 @@ pub struct Veto {
 
 /// A grade of the result (考核等次).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "GradeInput"))]
 #[serde(rename_all = "camelCase")]
@@ -73,6 +76,7 @@ pub struct Grade {
 
 /// What is assessed and how it is weighed (考核内容).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Rules {
     /// The items; their weights add up to 100.
@@ -176,6 +180,7 @@ impl Rules {
 
 /// What an event of the log says for a figure: the object, and how many events it had then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Cited {
     /// The object.
@@ -186,6 +191,7 @@ pub struct Cited {
 
 /// What was found for an item, before it is weighed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Figure {
     /// Code of the item.
@@ -235,6 +241,7 @@ impl Figure {
 
 /// An item with its points (得分).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Scored {
     /// Its weight.

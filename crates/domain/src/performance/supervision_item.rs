@@ -12,8 +12,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Fact, Facts, Id, Kind, Need, RegionCode, Rejection, Role,
-    Subject,
+    Aggregate, Claim, Context, Date, Fact, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Holding, Stamp, commands},
     id::GlobalId,
     lifecycle::{Parent, Requirement, Step, To, status},
@@ -207,6 +206,7 @@ pub struct OpenSupervisionItem {
 
 /// Why the clock opened an item, and how the days were counted (逾期立项规则).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase")]
 pub struct OpenedByRule {
@@ -305,6 +305,7 @@ pub struct EscalateSupervisionItem {
 
 /// Why the clock escalated an item, and how the days were counted (逾期升级规则).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct EscalatedByRule {
     /// When the answer was due.
@@ -354,56 +355,54 @@ pub type AnnounceSupervisionItemDueSoon = due::AnnounceDueSoon<SupervisionItem>;
 /// Announces that an answer has become overdue (登记逾期).
 pub type AnnounceSupervisionItemOverdue = due::AnnounceOverdue<SupervisionItem>;
 
-/// What has happened to a supervision item.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum SupervisionItemEvent {
-    /// 督办件已立项
-    Opened {
-        plan_id: Id<Plan>,
-        region_code: RegionCode,
-        /// None when it was opened by rule: no letter has gone out.
-        number: Option<String>,
-        title: String,
-        subject_id: Option<GlobalId>,
-        unit_ids: Vec<Id<Unit>>,
-        escalation_unit_id: Option<Id<Unit>>,
-        demand: String,
-        answer_due_on: Date,
-        basis: Option<String>,
-        by_rule: Option<OpenedByRule>,
-    },
-    /// 被督办单位已通知
-    Notified { note: Option<String> },
-    /// 督办件已答复
-    Answered {
-        /// The supervised unit that writes for all.
-        unit_id: Option<Id<Unit>>,
-        summary: String,
-        evidence: Vec<Evidence>,
-    },
-    /// 答复已退回
-    Returned { answer_due_on: Date, reason: String },
-    /// 督办件已升级
-    Escalated {
-        unit_id: Id<Unit>,
-        /// None when it was escalated by rule.
-        reason: Option<String>,
-        by_rule: Option<EscalatedByRule>,
-    },
-    /// 督办件已延期
-    Extended { answer_due_on: Date, former_answer_due_on: Date, reason: String },
-    /// 督办件已办结
-    Closed { note: Option<String> },
-    /// 督办件已撤销
-    Withdrawn { reason: String },
-    /// 督办件答复即将到期
-    DueSoon(DueSoon),
-    /// 督办件答复已逾期
-    BecameOverdue { due_on: Date },
+events! {
+    /// What has happened to a supervision item.
+    pub enum SupervisionItemEvent {
+        /// 督办件已立项
+        Opened {
+            plan_id: Id<Plan>,
+            region_code: RegionCode,
+            /// None when it was opened by rule: no letter has gone out.
+            number: Option<String>,
+            title: String,
+            subject_id: Option<GlobalId>,
+            unit_ids: Vec<Id<Unit>>,
+            escalation_unit_id: Option<Id<Unit>>,
+            demand: String,
+            answer_due_on: Date,
+            basis: Option<String>,
+            by_rule: Option<OpenedByRule>,
+        },
+        /// 被督办单位已通知
+        Notified { note: Option<String> },
+        /// 督办件已答复
+        Answered {
+            /// The supervised unit that writes for all.
+            unit_id: Option<Id<Unit>>,
+            summary: String,
+            evidence: Vec<Evidence>,
+        },
+        /// 答复已退回
+        Returned { answer_due_on: Date, reason: String },
+        /// 督办件已升级
+        Escalated {
+            unit_id: Id<Unit>,
+            /// None when it was escalated by rule.
+            reason: Option<String>,
+            by_rule: Option<EscalatedByRule>,
+        },
+        /// 督办件已延期
+        Extended { answer_due_on: Date, former_answer_due_on: Date, reason: String },
+        /// 督办件已办结
+        Closed { note: Option<String> },
+        /// 督办件已撤销
+        Withdrawn { reason: String },
+        /// 督办件答复即将到期
+        DueSoon(DueSoon),
+        /// 督办件答复已逾期
+        BecameOverdue { due_on: Date },
+    }
 }
-impl Event for SupervisionItemEvent {}
 
 impl SupervisionItemEvent {
     /// Where the item stands after this event; `None` when it stays.

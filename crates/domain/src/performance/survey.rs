@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Fact, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
+    Aggregate, Claim, Context, Date, Fact, Facts, Id, Kind, Need, Period, RegionCode, Rejection, Role,
     Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
@@ -295,57 +295,55 @@ pub struct CancelSurvey {
     pub reason: String,
 }
 
-/// What has happened to a survey.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum SurveyEvent {
-    /// 调查已计划
-    Planned {
-        plan_id: Id<Plan>,
-        kind: SurveyKind,
-        title: String,
-        question: String,
-        population: String,
-        unit_id: Id<Unit>,
-        method: SurveyMethod,
-        region_code: RegionCode,
-        period: Period,
-        planned_sample_size: i32,
-        scale: AnswerScale,
-        indicator_id: Option<Id<Indicator>>,
-    },
-    /// 调查已开展
-    Fielded { from: Date, to: Date },
-    /// 调查结果已报送
-    ResultRecorded {
-        /// Its number in the survey, from 1.
-        number: i32,
-        result: SurveyResult,
-        evidence: Vec<Evidence>,
-    },
-    /// 调查结果已更正
-    ResultCorrected {
-        /// Its number in the survey.
-        number: i32,
-        /// The number of the result that it corrects.
-        corrects: i32,
-        result: SurveyResult,
-        evidence: Vec<Evidence>,
-        reason: String,
-    },
-    /// 调查结果已退回
-    ResultReturned { reason: String },
-    /// 调查结果已验收
-    ResultAccepted { note: Option<String> },
-    /// 调查结果已公布
-    Published,
-    /// 调查结果已撤回
-    Withdrawn { reason: String },
-    /// 调查已取消
-    Cancelled { reason: String },
+events! {
+    /// What has happened to a survey.
+    pub enum SurveyEvent {
+        /// 调查已计划
+        Planned {
+            plan_id: Id<Plan>,
+            kind: SurveyKind,
+            title: String,
+            question: String,
+            population: String,
+            unit_id: Id<Unit>,
+            method: SurveyMethod,
+            region_code: RegionCode,
+            period: Period,
+            planned_sample_size: i32,
+            scale: AnswerScale,
+            indicator_id: Option<Id<Indicator>>,
+        },
+        /// 调查已开展
+        Fielded { from: Date, to: Date },
+        /// 调查结果已报送
+        ResultRecorded {
+            /// Its number in the survey, from 1.
+            number: i32,
+            result: SurveyResult,
+            evidence: Vec<Evidence>,
+        },
+        /// 调查结果已更正
+        ResultCorrected {
+            /// Its number in the survey.
+            number: i32,
+            /// The number of the result that it corrects.
+            corrects: i32,
+            result: SurveyResult,
+            evidence: Vec<Evidence>,
+            reason: String,
+        },
+        /// 调查结果已退回
+        ResultReturned { reason: String },
+        /// 调查结果已验收
+        ResultAccepted { note: Option<String> },
+        /// 调查结果已公布
+        Published,
+        /// 调查结果已撤回
+        Withdrawn { reason: String },
+        /// 调查已取消
+        Cancelled { reason: String },
+    }
 }
-impl Event for SurveyEvent {}
 
 impl SurveyEvent {
     /// Where the survey stands after this event; `None` when it stays.

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Step, To, status},
     policy::By,
@@ -47,6 +47,7 @@ vocabulary! {
 
 /// Something in a file that was read differently from how it is written (修正).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase")]
 pub struct Repair {
@@ -76,6 +77,7 @@ impl Repair {
 
 /// A row that was not taken (未采纳的行).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[cfg_attr(feature = "graphql", graphql(name = "RejectedRow"))]
 #[serde(rename_all = "camelCase")]
@@ -108,6 +110,7 @@ impl RowRejection {
 
 /// What an import did (导入结果).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ImportData {
     /// The file's name, or where the text came from.
@@ -136,14 +139,13 @@ pub struct ImportData {
     pub readings: Vec<Repair>,
 }
 
-/// What has happened to an import.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-pub enum DataImportEvent {
-    /// 导入已完成
-    Completed(ImportData),
+events! {
+    /// What has happened to an import.
+    pub enum DataImportEvent {
+        /// 导入已完成
+        Completed(ImportData),
+    }
 }
-impl Event for DataImportEvent {}
 
 impl DataImportEvent {
     /// Where the import stands after this event.

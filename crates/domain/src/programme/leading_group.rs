@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -170,38 +170,36 @@ pub struct DissolveLeadingGroup {
     pub reason: String,
 }
 
-/// What has happened to a leading group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum LeadingGroupEvent {
-    /// 领导小组已成立
-    Established {
-        name: String,
-        region_code: RegionCode,
-        plan_id: Option<Id<Plan>>,
-        document: Option<String>,
-        established_on: Date,
-    },
-    /// 办公室已设立
-    OfficeDesignated { unit_id: Id<Unit>, from: Date },
-    /// 成员已任命
-    MemberAppointed {
-        /// Number of the membership in the group, from 1.
-        number: i32,
-        unit_id: Option<Id<Unit>>,
-        person: Option<String>,
-        post: LeadingGroupPost,
-        from: Date,
-    },
-    /// 成员已免去
-    MemberReleased { number: i32, until: Date, reason: String },
-    /// 领导小组已更名
-    Renamed { name: String, former_name: String, reason: String },
-    /// 领导小组已撤销
-    Dissolved { until: Date, reason: String },
+events! {
+    /// What has happened to a leading group.
+    pub enum LeadingGroupEvent {
+        /// 领导小组已成立
+        Established {
+            name: String,
+            region_code: RegionCode,
+            plan_id: Option<Id<Plan>>,
+            document: Option<String>,
+            established_on: Date,
+        },
+        /// 办公室已设立
+        OfficeDesignated { unit_id: Id<Unit>, from: Date },
+        /// 成员已任命
+        MemberAppointed {
+            /// Number of the membership in the group, from 1.
+            number: i32,
+            unit_id: Option<Id<Unit>>,
+            person: Option<String>,
+            post: LeadingGroupPost,
+            from: Date,
+        },
+        /// 成员已免去
+        MemberReleased { number: i32, until: Date, reason: String },
+        /// 领导小组已更名
+        Renamed { name: String, former_name: String, reason: String },
+        /// 领导小组已撤销
+        Dissolved { until: Date, reason: String },
+    }
 }
-impl Event for LeadingGroupEvent {}
 
 impl LeadingGroupEvent {
     /// Where the group stands after this event; `None` when it stays.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -184,41 +184,39 @@ pub type AnnounceLocalPlanDueSoon = due::AnnounceDueSoon<LocalPlan>;
 /// Announces that a local plan has become overdue (登记逾期).
 pub type AnnounceLocalPlanOverdue = due::AnnounceOverdue<LocalPlan>;
 
-/// What has happened to a local plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum LocalPlanEvent {
-    /// 具体方案已要求
-    Demanded {
-        plan_id: Id<Plan>,
-        /// The region of the plan.
-        region_code: RegionCode,
-        filing_unit_id: Id<Unit>,
-        addressee_id: Id<Unit>,
-        what: String,
-        due_on: Option<Date>,
-    },
-    /// 具体方案已报备
-    Filed {
-        title: String,
-        document_number: Option<String>,
-        issued_on: Option<Date>,
-        summary: String,
-        evidence: Vec<Evidence>,
-    },
-    /// 具体方案已退回
-    Returned { reason: String },
-    /// 具体方案已接收
-    Accepted { note: Option<String> },
-    /// 具体方案已免报
-    Waived { reason: String },
-    /// 具体方案即将到期
-    DueSoon(DueSoon),
-    /// 具体方案已逾期
-    BecameOverdue { due_on: Date },
+events! {
+    /// What has happened to a local plan.
+    pub enum LocalPlanEvent {
+        /// 具体方案已要求
+        Demanded {
+            plan_id: Id<Plan>,
+            /// The region of the plan.
+            region_code: RegionCode,
+            filing_unit_id: Id<Unit>,
+            addressee_id: Id<Unit>,
+            what: String,
+            due_on: Option<Date>,
+        },
+        /// 具体方案已报备
+        Filed {
+            title: String,
+            document_number: Option<String>,
+            issued_on: Option<Date>,
+            summary: String,
+            evidence: Vec<Evidence>,
+        },
+        /// 具体方案已退回
+        Returned { reason: String },
+        /// 具体方案已接收
+        Accepted { note: Option<String> },
+        /// 具体方案已免报
+        Waived { reason: String },
+        /// 具体方案即将到期
+        DueSoon(DueSoon),
+        /// 具体方案已逾期
+        BecameOverdue { due_on: Date },
+    }
 }
-impl Event for LocalPlanEvent {}
 
 impl LocalPlanEvent {
     /// Where the local plan stands after this event; `None` when it stays.

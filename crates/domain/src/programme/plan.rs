@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -92,6 +92,7 @@ commands! {
 
 /// A dated phase of a plan (实施阶段). Phases lie inside the plan's period and do not overlap.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "PhaseInput"))]
 #[serde(rename_all = "camelCase")]
@@ -106,6 +107,7 @@ pub struct Phase {
 
 /// A superior document that a plan cites (依据).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "BasisInput"))]
 #[serde(rename_all = "camelCase")]
@@ -143,6 +145,7 @@ impl Cadence {
 /// A duty to report at a cadence as a plan states it in words (定期报告义务). A report with two addressees is two duties.
 /// Which units owe which reports is said by a [reporting duty](crate::performance::reporting_duty).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "StatedReportingDutyInput"))]
 #[serde(rename_all = "camelCase")]
@@ -175,6 +178,7 @@ vocabulary! {
 
 /// A duty without a cadence (一次性或随事件的义务).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "OneOffDutyInput"))]
 #[serde(rename_all = "camelCase")]
@@ -195,6 +199,7 @@ pub struct OneOffDuty {
 
 /// What a plan says of itself (方案要素). Used when it is drafted and when it is amended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
 pub struct PlanContent {
@@ -353,31 +358,29 @@ pub struct RepealPlan {
     pub reason: String,
 }
 
-/// What has happened to a plan.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum PlanEvent {
-    /// 方案已起草
-    Drafted { code: String, region_code: RegionCode, content: PlanContent },
-    /// 方案已修订
-    Amended { content: PlanContent, reason: Option<String> },
-    /// 报告义务已登记
-    DutiesRecorded { reporting_duties: Vec<StatedReportingDuty>, one_off_duties: Vec<OneOffDuty> },
-    /// 方案已印发
-    Issued { issued_on: Option<Date> },
-    /// 方案已施行
-    TookEffect { effective_from: Option<Date>, effective_from_is_assumed: bool },
-    /// 已进入阶段
-    PhaseEntered { phase: String },
-    /// 方案已总结
-    Concluded { open_tasks: u64, reason: Option<String> },
-    /// 方案已被替代
-    Superseded { by: Id<Plan>, reason: String },
-    /// 方案已废止
-    Repealed { reason: String },
+events! {
+    /// What has happened to a plan.
+    pub enum PlanEvent {
+        /// 方案已起草
+        Drafted { code: String, region_code: RegionCode, content: PlanContent },
+        /// 方案已修订
+        Amended { content: PlanContent, reason: Option<String> },
+        /// 报告义务已登记
+        DutiesRecorded { reporting_duties: Vec<StatedReportingDuty>, one_off_duties: Vec<OneOffDuty> },
+        /// 方案已印发
+        Issued { issued_on: Option<Date> },
+        /// 方案已施行
+        TookEffect { effective_from: Option<Date>, effective_from_is_assumed: bool },
+        /// 已进入阶段
+        PhaseEntered { phase: String },
+        /// 方案已总结
+        Concluded { open_tasks: u64, reason: Option<String> },
+        /// 方案已被替代
+        Superseded { by: Id<Plan>, reason: String },
+        /// 方案已废止
+        Repealed { reason: String },
+    }
 }
-impl Event for PlanEvent {}
 
 impl PlanEvent {
     /// Where the plan stands after this event; `None` when it stays.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use self::dispatch::Dispatch;
 use crate::{
-    Aggregate, Claim, Context, Date, Event, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
+    Aggregate, Claim, Context, Date, Facts, Id, Kind, Need, RegionCode, Rejection, Role, Subject,
     aggregate::{Stamp, commands},
     lifecycle::{Parent, Requirement, Step, To, status},
     organisation::unit::Unit,
@@ -190,6 +190,7 @@ commands! {
 
 /// A piece of evidence (佐证材料): what it is and where it is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "EvidenceInput"))]
 #[serde(rename_all = "camelCase")]
@@ -212,6 +213,7 @@ pub(crate) fn check_evidence(evidence: &[Evidence]) -> Result<(), Rejection> {
 
 /// What a task says of itself (任务内容).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
 pub struct TaskContent {
@@ -231,6 +233,7 @@ pub struct TaskContent {
 
 /// Who answers for a task (责任分工). A unit does not both lead and support.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::InputObject))]
 #[serde(rename_all = "camelCase")]
 pub struct Responsibility {
@@ -376,56 +379,54 @@ pub type AnnounceTaskDueSoon = due::AnnounceDueSoon<Task>;
 /// Announces that a task has become overdue (登记逾期).
 pub type AnnounceTaskOverdue = due::AnnounceOverdue<Task>;
 
-/// What has happened to a task.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", content = "data", rename_all_fields = "camelCase")]
-#[expect(missing_docs, reason = "fields are those of the commands")]
-pub enum TaskEvent {
-    /// 任务已登记
-    Registered {
-        plan_id: Id<Plan>,
-        parent_id: Option<Id<Task>>,
-        number: String,
-        content: TaskContent,
-        assignment: Assignment,
-        region_code: RegionCode,
-    },
-    /// 任务已修订
-    Amended { content: TaskContent, reason: Option<String> },
-    /// 任务已交办
-    UnitsAssigned { responsibility: Responsibility },
-    /// 任务已改派
-    UnitsReassigned { responsibility: Responsibility, reason: String },
-    /// 任务已退办
-    Declined {
-        ground: DeclineGround,
-        reason: String,
-        /// The lead unit that declined.
-        unit_id: Id<Unit>,
-        suggested_unit_id: Option<Id<Unit>>,
-    },
-    /// 任务已裁定
-    Arbitrated { responsibility: Responsibility, reason: String },
-    /// 任务已移交
-    UnitsTransferred { from: Id<Unit>, to: Id<Unit>, reason: String },
-    /// 任务已接收
-    Accepted,
-    /// 进展已报告
-    ProgressReported { percent: i32, note: String, evidence: Vec<Evidence> },
-    /// 完成已报告
-    CompletionReported { note: String, evidence: Vec<Evidence> },
-    /// 任务已退回
-    Returned { reason: String },
-    /// 完成已核验
-    CompletionVerified { note: Option<String> },
-    /// 任务已取消
-    Cancelled { reason: String },
-    /// 任务即将到期
-    DueSoon(DueSoon),
-    /// 任务已逾期
-    BecameOverdue { due_on: Date },
+events! {
+    /// What has happened to a task.
+    pub enum TaskEvent {
+        /// 任务已登记
+        Registered {
+            plan_id: Id<Plan>,
+            parent_id: Option<Id<Task>>,
+            number: String,
+            content: TaskContent,
+            assignment: Assignment,
+            region_code: RegionCode,
+        },
+        /// 任务已修订
+        Amended { content: TaskContent, reason: Option<String> },
+        /// 任务已交办
+        UnitsAssigned { responsibility: Responsibility },
+        /// 任务已改派
+        UnitsReassigned { responsibility: Responsibility, reason: String },
+        /// 任务已退办
+        Declined {
+            ground: DeclineGround,
+            reason: String,
+            /// The lead unit that declined.
+            unit_id: Id<Unit>,
+            suggested_unit_id: Option<Id<Unit>>,
+        },
+        /// 任务已裁定
+        Arbitrated { responsibility: Responsibility, reason: String },
+        /// 任务已移交
+        UnitsTransferred { from: Id<Unit>, to: Id<Unit>, reason: String },
+        /// 任务已接收
+        Accepted,
+        /// 进展已报告
+        ProgressReported { percent: i32, note: String, evidence: Vec<Evidence> },
+        /// 完成已报告
+        CompletionReported { note: String, evidence: Vec<Evidence> },
+        /// 任务已退回
+        Returned { reason: String },
+        /// 完成已核验
+        CompletionVerified { note: Option<String> },
+        /// 任务已取消
+        Cancelled { reason: String },
+        /// 任务即将到期
+        DueSoon(DueSoon),
+        /// 任务已逾期
+        BecameOverdue { due_on: Date },
+    }
 }
-impl Event for TaskEvent {}
 
 impl TaskEvent {
     /// Where the task stands after this event; `None` when it stays.

@@ -76,6 +76,7 @@ pub struct CalendarYear {
 
 /// Which version of a year something was counted with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 pub struct CalendarVersion {
     /// The year.

@@ -9,6 +9,7 @@ use crate::{Aggregate, Date, Id, Rejection, text, time::CalendarVersion};
 
 /// That something is due within so many working days, and how that was counted (到期提醒).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct DueSoon {
     /// When it is due.

@@ -81,6 +81,7 @@ impl TimeLimit {
 
 /// A version of a time limit as it was applied to something (适用的时限).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject))]
 #[serde(rename_all = "camelCase")]
 pub struct AppliedLimit {

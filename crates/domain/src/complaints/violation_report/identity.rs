@@ -47,6 +47,7 @@ impl Confidential for InformerAddress {
 
 /// Who the informer is, each field sealed under one key (举报人).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct Informer {
     /// The key.

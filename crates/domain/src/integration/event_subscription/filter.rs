@@ -5,11 +5,10 @@ use crate::{Id, Kind, RegionCode, Rejection, id::GlobalId, organisation::unit::U
 
 /// Most entries of each list.
 const MOST: usize = 100;
-/// Most characters of the name of a type.
-const TYPE: usize = 100;
 
 /// Which changes; what is empty does not narrow.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub struct ChangeFilter {
     /// Kinds of subjects.
@@ -27,7 +26,7 @@ pub struct ChangeFilter {
 }
 
 impl ChangeFilter {
-    /// The filter, if its lists are short enough and its types begin with a kind.
+    /// The filter, if its lists are short enough and its types exist.
     ///
     /// # Errors
     /// [`Rejection::Invalid`] naming the part below `field`.
@@ -42,11 +41,8 @@ impl ChangeFilter {
             return Err(Rejection::invalid(format!("{field}.{part}"), "has more than 100 entries"));
         }
         let known = |name: &String| {
-            name.len() <= TYPE
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric())
-                && Kind::ALL
-                    .iter()
-                    .any(|kind| name.len() > kind.name().len() && name.starts_with(kind.name()))
+            let mut kinds = Kind::ALL.iter().filter(|kind| name.starts_with(kind.name()));
+            kinds.any(|kind| kind.event_types().iter().any(|known| known.name == *name))
         };
         if let Some(at) = self.types.iter().position(|name| !known(name)) {
             return Err(Rejection::invalid(

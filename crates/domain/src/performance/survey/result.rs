@@ -6,6 +6,7 @@ use crate::{Amount, Rejection, text};
 
 /// The scale on which answers are scored (评分区间).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "AnswerScaleInput"))]
 #[serde(rename_all = "camelCase")]
@@ -41,6 +42,7 @@ impl AnswerScale {
 
 /// What one group of respondents says (分组结果), such as those of one city.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "SurveyGroupInput"))]
 #[serde(rename_all = "camelCase")]
@@ -55,6 +57,7 @@ pub struct SurveyGroup {
 
 /// What a survey found (调查结果).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "graphql", derive(async_graphql::SimpleObject, async_graphql::InputObject))]
 #[cfg_attr(feature = "graphql", graphql(input_name = "SurveyResultInput"))]
 #[serde(rename_all = "camelCase")]
