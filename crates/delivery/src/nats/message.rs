@@ -28,7 +28,7 @@ pub(super) fn subject(event: &Recorded) -> String {
 /// # Errors
 /// When the payload of the event is no JSON.
 pub(super) fn message(event: &Recorded, stream: &str, source: &str) -> Result<PublishMessage, Error> {
-    let envelope = CloudEvent::told(event, source, EnvelopeForm::Whole)?;
+    let envelope = CloudEvent::told(event, source, EnvelopeForm::Full)?;
     let mut headers = HeaderMap::new();
     headers.insert("Content-Type", CONTENT_TYPE);
     headers.insert("ce-specversion", "1.0");
