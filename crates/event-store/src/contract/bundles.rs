@@ -465,12 +465,14 @@ async fn nothing_altered_is_signed(db: &Database) {
 async fn that_there_is_nothing_new_is_signed_too(db: &Database) {
     let (store, shelf, other) = (db.store().await, Shelf::new(), db.another().await);
     let nothing = shelf.make(&store, "nothing.ndjson", 0, 0).await;
-    let replica = other.store().await;
+    // A process that knows already where the empty log ends.
+    let (early, replica) = (other.store().await, other.store().await);
+    assert!(matches!(early.writer().append(append(fresh(), 5, 1)).await, Err(Refusal::Conflict { .. })));
     let applied = apply(&replica, &[&nothing]).await.unwrap();
     assert_eq!((applied.before, applied.position), (0, 0));
     // It is a replica of an empty log.
-    let refused = other.store().await.writer().append(append(fresh(), 0, 1)).await;
-    assert!(matches!(refused, Err(Refusal::ReadOnly { .. })));
+    let refused = early.writer().append(append(fresh(), 0, 1)).await;
+    assert!(matches!(refused, Err(Refusal::ReadOnly { .. })), "{refused:?}");
     some_units(&store).await;
     let all = shelf.make(&store, "all.ndjson", 0, 9).await;
     let quiet = shelf.make(&store, "quiet.ndjson", 9, 9).await;
