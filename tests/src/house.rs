@@ -163,6 +163,21 @@ impl House {
         server::router(&self.service, settings, self.stop.subscribe())
     }
 
+    /// Another house of its own, on an empty database of the same sort. [`House::leave`] clears it away.
+    pub(crate) async fn another(&self) -> Self {
+        let base = match &self.database {
+            Database::Sqlite(_) => Base::Sqlite,
+            Database::Postgres { .. } => Base::Postgres,
+        };
+        Self::open(base).await
+    }
+
+    /// Clears away what [`House::another`] built.
+    pub(crate) async fn leave(mut self) {
+        self.close().await;
+        self.database.remove().await;
+    }
+
     /// A second process on the same database, with the same clock.
     pub(crate) async fn another_store(&self) -> EventStore {
         open_store(&self.database, &self.clock).await

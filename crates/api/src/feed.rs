@@ -114,8 +114,9 @@ impl Feed {
         let session = Session::new(self.store.clone(), visitor.clone());
         let mut snapshot = Vec::new();
         if wanted.snapshot {
-            snapshot =
-                snapshot::snapshot(&self.store, &session, &wanted.filter).await.map_err(no_snapshot)?;
+            snapshot = snapshot::snapshot(&self.store, &session, &wanted.filter)
+                .await
+                .map_err(|none| no_snapshot(&none))?;
             after = snapshot.first().map_or(head, |part| part.position);
             head = after;
         }
@@ -309,9 +310,9 @@ fn stream(following: Following, source: std::sync::Arc<str>, paid: Purchase) -> 
 }
 
 /// Why there is no snapshot, as a problem.
-fn no_snapshot(none: NoSnapshot) -> Problem {
-    match &none {
-        NoSnapshot::OfEvents(part) => Problem::of_field(*part, none.reason()),
+fn no_snapshot(none: &NoSnapshot) -> Problem {
+    match none {
+        NoSnapshot::OfEvents(part) => Problem::of_field(part, none.reason()),
         NoSnapshot::TooMany => Problem::of_field("snapshot", none.reason()),
         NoSnapshot::Failed(error) => Problem::fault(error),
     }

@@ -21,7 +21,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::sync::watch;
 use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
 use zhixing_domain::{Amount, Date, Period, RegionCode, TimeReference, id::GlobalId};
-use zhixing_event_store::{EventStore, Projector};
+use zhixing_event_store::{Error, EventStore, Projector, replica::Origin};
 use zhixing_vault::Vault;
 
 use crate::{
@@ -80,7 +80,7 @@ impl Service {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn start(store: EventStore) -> Result<Self, zhixing_event_store::Error> {
+    pub async fn start(store: EventStore) -> Result<Self, Error> {
         Self::start_with(store, Arc::new(TimeReference::embedded())).await
     }
 
@@ -88,10 +88,7 @@ impl Service {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn start_with(
-        store: EventStore,
-        time: Arc<TimeReference>,
-    ) -> Result<Self, zhixing_event_store::Error> {
+    pub async fn start_with(store: EventStore, time: Arc<TimeReference>) -> Result<Self, Error> {
         let projector = Projector::start(store.clone(), projections::all()).await?;
         Ok(Self { store, projector, time, vault: None })
     }
@@ -148,6 +145,11 @@ fn guard(settings: &Settings) -> Result<Guard, NoDoor> {
     guard.trusting(documents).map_err(unusable)
 }
 
+/// What is said to whoever wants to change something on a replica.
+pub(crate) fn read_only(Origin { source, .. }: &Origin) -> String {
+    Error::ReadOnly { origin: source.clone() }.to_string()
+}
+
 /// The guard that stands before the schema, without the documents and readers of a settings file.
 ///
 /// # Errors
@@ -168,6 +170,10 @@ pub fn router(
     let store = &service.store;
     let stopping = shutdown.clone();
     let guard = guard(settings)?;
+    let guard = match store.origin() {
+        Some(origin) => guard.reading_only(read_only(origin)),
+        None => guard,
+    };
     let identity = Identity::new(store.clone(), settings.takes_development_tokens(), &settings.identity)?;
     let for_requests = (store.clone(), identity.clone());
     let for_ids = store.clone();

@@ -69,11 +69,17 @@ impl Place {
     /// The same, with its log in a file.
     #[cfg(unix)]
     fn serve_saying(&self, arguments: &[&str], log: Stdio) -> (Child, String) {
+        self.serve_saying_with(arguments, log, "false")
+    }
+
+    /// The same, with the scheduler or without.
+    #[cfg(unix)]
+    fn serve_saying_with(&self, arguments: &[&str], log: Stdio, scheduler: &str) -> (Child, String) {
         let mut service = Command::new(env!("CARGO_BIN_EXE_zhixing"))
             .current_dir(self.directory.path())
             .args(["serve", "--listen", "127.0.0.1:0"])
             .args(arguments)
-            .env("ZHIXING_SCHEDULER", "false")
+            .env("ZHIXING_SCHEDULER", scheduler)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -553,4 +559,87 @@ async fn a_service_key_issued_at_the_terminal_lets_its_system_in() {
     let said = place.bad(&words.iter().map(String::as_str).collect::<Vec<_>>());
     assert!(!said.is_empty());
     stop(service);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn bundles_are_carried_to_a_replica_that_can_only_be_read() {
+    let place = Place::with_a_plan();
+    let said = place.bad(&["bundle", "create", "--after", "0", "none.ndjson"]);
+    assert!(said.contains("there is no signing key"), "{said}");
+    place.good(&["checkpoint"]);
+    let key = place.good(&["checkpoint", "--show-key"]).trim().to_owned();
+    let middle = number_before(&place.good(&["verify"]), "events");
+    let source = ["--source", "https://quality.example.cn"];
+    let create = |arguments: &[&str]| place.good(&[&["bundle", "create"], arguments, &source].concat());
+    let said = create(&["--after", "0", "--to", "40", "1.ndjson"]);
+    assert!(said.contains("1.ndjson holds 40 events, positions 1 to 40; signed by the key"), "{said}");
+    assert!(said.contains("Begin the next one with --after 40."), "{said}");
+    create(&["--after", "40", "2.ndjson.gz"]);
+    let plan = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../reference/plans/gansu-2011-quality-revitalisation.json");
+    place.good(&["import", plan.to_str().unwrap()]);
+    let after = middle.to_string();
+    create(&["--after", &after, "3.ndjson"]);
+    assert!(place.bad(&["bundle", "create", "--after", "0", "1.ndjson"]).contains("never overwritten"));
+    let beyond = "1000000";
+    assert!(
+        place.bad(&["bundle", "create", "--after", beyond, "n.ndjson"]).contains("behind the end of the log")
+    );
+    let head = number_before(&place.good(&["verify"]), "events");
+
+    // Far away there is no database to check them with.
+    let far = Place::empty();
+    for name in ["1.ndjson", "2.ndjson.gz", "3.ndjson"] {
+        fs::copy(place.path(name), far.path(name)).unwrap();
+    }
+    let said = far.good(&["bundle", "verify", "3.ndjson", "1.ndjson", "2.ndjson.gz", "--key", &key]);
+    let at = |name: &str| said.find(name).unwrap();
+    assert!(at("1.ndjson") < at("2.ndjson.gz") && at("2.ndjson.gz") < at("3.ndjson"), "{said}");
+    assert!(said.contains("the log begins") && !said.contains("MISSING"), "{said}");
+    let said = far.good(&["bundle", "verify", "1.ndjson"]);
+    assert!(said.contains("proves nothing of who made them"), "{said}");
+    let said = far.bad(&["bundle", "verify", "3.ndjson", "1.ndjson", "--key", &key]);
+    assert!(said.contains(&format!("positions 41 to {middle} are missing: 3.ndjson follows")), "{said}");
+    assert!(!far.path("data").exists(), "nothing is opened or made");
+
+    // The first time somebody must say whom to trust.
+    assert!(far.bad(&["bundle", "apply", "1.ndjson"]).contains("name it with --key"));
+    let said = far.good(&["bundle", "apply", "2.ndjson.gz", "1.ndjson", "--key", &key]);
+    assert!(
+        said.contains(&format!("{middle} events applied; this replica of https://quality.example.cn")),
+        "{said}"
+    );
+    assert!(far.good(&["bundle", "apply", "1.ndjson"]).contains("Nothing was new"));
+    assert!(far.good(&["verify"]).starts_with(&format!("The log is whole: {middle} events")));
+    let text = fs::read_to_string(far.path("3.ndjson")).unwrap();
+    fs::write(far.path("altered.ndjson"), text.replacen("\"actor\":\"", "\"actor\":\"x", 1)).unwrap();
+    let said = far.bad(&["bundle", "apply", "altered.ndjson"]);
+    assert!(said.contains(&format!("the event at position {} was altered", middle + 1)), "{said}");
+    let output = far.run(&["import", plan.to_str().unwrap()]);
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    let named = said.contains("this database is a replica of https://quality.example.cn");
+    assert!(!output.status.success() && named, "{said}");
+
+    // Served, it grows on, and neither signs nor announces anything, although everything of the plan is long overdue.
+    let (service, url) = far.serve_saying_with(&[], Stdio::inherit(), "true");
+    let ask = async |query: &str| {
+        let body = serde_json::json!({ "query": query });
+        let request = reqwest::Client::new().post(format!("{url}/graphql")).json(&body);
+        let request = request.bearer_auth("dev:ann:LEADING_GROUP_OFFICE");
+        request.send().await.unwrap().json::<Value>().await.unwrap()
+    };
+    let said = far.good(&["bundle", "apply", "3.ndjson"]);
+    assert!(said.contains(&format!("{} events applied", head - middle)), "{said}");
+    let plans = ask("{ plans { nodes { code } } }").await;
+    assert_eq!(plans["data"]["plans"]["nodes"].as_array().unwrap().len(), 2, "{plans}");
+    let refused = ask("mutation { registerUnit(input: { name: \"某局\", kind: DEPARTMENT, regionCode: \"440800\" }) { position } }").await;
+    assert_eq!(refused["errors"][0]["extensions"]["code"], "READ_ONLY", "{refused}");
+    let events = reqwest::Client::new().get(format!("{url}/events?after=0&limit=1"));
+    let events = events.bearer_auth("dev:ann:LEADING_GROUP_OFFICE").header("accept", "application/json");
+    let events: Value = events.send().await.unwrap().json().await.unwrap();
+    assert_eq!(events["events"][0]["source"], "https://quality.example.cn");
+    stop(service);
+    assert!(far.good(&["verify"]).starts_with(&format!("The log is whole: {head} events")));
+    assert!(!far.path("data/checkpoint.json").exists(), "a replica signs nothing by itself");
 }

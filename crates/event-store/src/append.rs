@@ -93,6 +93,11 @@ pub enum Refusal {
     },
     /// The command was done before: where its events stand, if it was the same command.
     Seen(Seen),
+    /// The log is a copy of another one, which alone appends to it.
+    ReadOnly {
+        /// What the other log calls itself.
+        origin: String,
+    },
     /// The database failed; whether the append was written is unknown.
     Failed(Arc<sqlx::Error>),
     /// The writer has stopped.
@@ -275,6 +280,8 @@ pub(crate) struct Before {
     pub claims: HashMap<(String, String), Uuid>,
     /// Commands done before.
     pub commands: HashMap<(String, String), Seen>,
+    /// Of which log this one is a copy.
+    pub origin: Option<String>,
 }
 
 impl Before {
@@ -330,19 +337,26 @@ pub(crate) struct Plan<'a> {
     pub links: BTreeMap<(Uuid, Link), Option<Kind>>,
 }
 
+impl Plan<'_> {
+    /// Nothing but a log that ends there.
+    pub(crate) fn of(head: Head) -> Self {
+        Self {
+            outcomes: Vec::new(),
+            events: Vec::new(),
+            head,
+            commands: Vec::new(),
+            taken: BTreeMap::new(),
+            released: BTreeSet::new(),
+            rows: Vec::new(),
+            links: BTreeMap::new(),
+        }
+    }
+}
+
 /// Judges every append in the order of arrival, each against what the ones before it will have done.
-pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
-    let mut plan = Plan {
-        outcomes: Vec::with_capacity(appends.len()),
-        events: Vec::new(),
-        head: std::mem::take(&mut before.head),
-        commands: Vec::new(),
-        taken: BTreeMap::new(),
-        released: BTreeSet::new(),
-        rows: Vec::new(),
-        links: BTreeMap::new(),
-    };
-    let mut rows: BTreeMap<&'static str, (&'static Table, BTreeMap<Uuid, &'a str>)> = BTreeMap::new();
+pub(crate) fn plan(mut before: Before, appends: &[Append]) -> Plan<'_> {
+    let mut plan = Plan::of(std::mem::take(&mut before.head));
+    let mut rows: Vec<&WriteRow> = Vec::new();
     for append in appends {
         if let Err(refusal) = judge(&before, append) {
             plan.outcomes.push(Err(refusal));
@@ -381,12 +395,7 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
             before.commands.insert((key.actor.clone(), key.id.clone()), seen);
             plan.commands.push((key, first, plan.head.position));
         }
-        for row in &append.rows {
-            rows.entry(row.table.name)
-                .or_insert_with(|| (row.table, BTreeMap::new()))
-                .1
-                .insert(row.key, &row.json);
-        }
+        rows.extend(&append.rows);
         for named in &append.links {
             let removed = named.removed.iter().map(|link| ((named.source_id, *link), None));
             let added = named.added.iter().map(|link| ((named.source_id, *link), Some(named.source_kind)));
@@ -395,14 +404,25 @@ pub(crate) fn plan<'a>(mut before: Before, appends: &'a [Append]) -> Plan<'a> {
         plan.events.extend(recorded.iter().cloned());
         plan.outcomes.push(Ok(recorded));
     }
-    plan.rows = rows
-        .into_values()
-        .map(|(table, rows)| (table, format!("[{}]", rows.into_values().collect::<Vec<_>>().join(","))))
-        .collect();
+    plan.rows = by_table(rows);
     plan
 }
 
+/// One JSON array of rows for each table; of rows with the same key, the last.
+pub(crate) fn by_table<'r>(rows: impl IntoIterator<Item = &'r WriteRow>) -> Vec<(&'static Table, String)> {
+    let mut tables: BTreeMap<&'static str, (&'static Table, BTreeMap<Uuid, &str>)> = BTreeMap::new();
+    for WriteRow { table, key, json } in rows {
+        tables.entry(table.name).or_insert_with(|| (table, BTreeMap::new())).1.insert(*key, json);
+    }
+    let array =
+        |rows: BTreeMap<Uuid, &str>| format!("[{}]", rows.into_values().collect::<Vec<_>>().join(","));
+    tables.into_values().map(|(table, rows)| (table, array(rows))).collect()
+}
+
 fn judge(before: &Before, append: &Append) -> Result<(), Refusal> {
+    if let Some(origin) = &before.origin {
+        return Err(Refusal::ReadOnly { origin: origin.clone() });
+    }
     if let Some(key) = &append.command
         && let Some(seen) = before.commands.get(&(key.actor.clone(), key.id.clone()))
     {
@@ -449,6 +469,7 @@ impl From<Refusal> for Error {
                 })
             }
             Refusal::Seen(_) => Self::Rejected(zhixing_domain::Rejection::CommandIdReused),
+            Refusal::ReadOnly { origin } => Self::ReadOnly { origin },
             Refusal::Failed(error) if Unanswered::is(&error) => Self::OutcomeUnknown,
             Refusal::Failed(error) => Self::Database(
                 Arc::try_unwrap(error).unwrap_or_else(|shared| sqlx::Error::Protocol(shared.to_string())),

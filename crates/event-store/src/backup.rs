@@ -53,7 +53,7 @@ fn at(path: &Path) -> impl FnOnce(io::Error) -> BackupError {
 }
 
 /// Removes unfinished files unless they were finished.
-struct Unfinished(Vec<PathBuf>);
+pub(crate) struct Unfinished(pub(crate) Vec<PathBuf>);
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
@@ -64,14 +64,14 @@ impl Drop for Unfinished {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()
 }
 
 /// Makes what was written to `path` and its name in the directory survive a loss of power.
-fn settle(path: &Path) -> Result<(), BackupError> {
+pub(crate) fn settle(path: &Path) -> Result<(), BackupError> {
     File::open(path).and_then(|file| file.sync_all()).map_err(at(path))?;
     #[cfg(unix)]
     if let Some(directory) = path.parent() {

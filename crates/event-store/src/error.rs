@@ -2,7 +2,7 @@
 use sqlx::sqlite::SqliteError;
 use zhixing_domain::Rejection;
 
-use crate::{backup::BackupError, checkpoint::Distrust, signing::KeyError};
+use crate::{backup::BackupError, bundle::BundleError, checkpoint::Distrust, signing::KeyError};
 
 /// A refusal by the rules or a fault.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +63,15 @@ pub enum Error {
     /// A backup cannot be made or restored.
     #[error(transparent)]
     Backup(#[from] BackupError),
+    /// A bundle cannot be made, is not to be trusted, or does not belong here.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// The log is a replica: it grows by bundles alone.
+    #[error("this database is a replica of {origin}: it can only be read, and grows by bundles from there")]
+    ReadOnly {
+        /// What the log calls itself of which it is a copy.
+        origin: String,
+    },
     /// Views are being built anew by somebody else.
     #[error("another rebuild is running: try again when it has ended")]
     Rebuilding,

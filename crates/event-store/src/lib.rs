@@ -1,10 +1,11 @@
 //! Where events are kept, the views that are made of them, and the ways to follow them.
 //!
 //! Read [`store`] for the road of a command, [`append`] for how events get their positions, [`tail`] for how they
-//! are followed, [`verify`] for how it is trusted. Nothing here knows an aggregate by name.
+//! are followed, [`verify`] for how it is trusted, [`bundle`] for how it is carried elsewhere. Nothing here knows an aggregate by name.
 pub mod append;
 pub mod aside;
 pub mod backup;
+pub mod bundle;
 pub mod checkpoint;
 pub mod clock;
 pub mod consumer;
@@ -18,6 +19,7 @@ pub mod projection;
 pub mod projector;
 pub mod proof;
 pub mod rebuild;
+pub mod replica;
 pub mod signing;
 pub mod standing;
 pub mod store;

@@ -12,6 +12,7 @@ use crate::{
     append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
     event::COLUMNS,
     pool::{TRUSTED, WAIT_FOR_CONNECTION, let_go},
+    replica::{MARK, Origin},
 };
 
 /// The channel on which every process on this database hears of new positions; the payload is the schema's name and the
@@ -20,7 +21,8 @@ pub(crate) const CHANNEL: &str = "zhixing_log";
 
 // Asked by a statement of its own: what is read after it is what the last holder of the head left.
 const HOLD: &str = "begin; select from log_head where id = 1 for update";
-const HEAD: &str = "select position, hash from log_head where id = 1";
+const LOCK: &str = "select from log_head where id = 1 for update";
+const HEAD: &str = "select position, hash, origin from log_head where id = 1";
 // A scalar subquery per stream: the planner always answers it from the index, even on a fresh table.
 const VERSIONS: &str = "select s.id, coalesce((select version from events e where e.stream_id = s.id \
      order by version desc limit 1), 0) from unnest($1::uuid[]) as s(id)";
@@ -42,6 +44,7 @@ const MOVE: &str = "with moved as (update log_head set position = $1, hash = $2 
      where id = 1 and position = $3 and hash = $4 and not exists (select from unnest($5::uuid[], $6::bigint[]) \
      as s(id, version) where s.version <> coalesce((select version from events e where e.stream_id = s.id \
      order by version desc limit 1), 0))";
+const OWN: &str = " and origin is null";
 const STILL_FREE: &str = " and not exists (select from unnest($28::text[], $29::text[]) as k(scope, key) \
      cross join lateral (select from claims where scope = k.scope and key = k.key limit 1) c)";
 const STILL_NEW: &str = " and not exists (select from unnest($32::text[], $33::text[]) as k(actor, id) \
@@ -153,7 +156,7 @@ async fn presuming<'a>(
     if plan.outcomes.iter().any(Result::is_err) {
         return Ok(None);
     }
-    let sql = writing(&plan);
+    let sql = writing(&plan, OWN);
     let moved = bound(&sql, &former, versions, &plan).fetch_optional(connection).await?;
     Ok(moved.map(|_| plan))
 }
@@ -169,15 +172,15 @@ async fn holding<'a>(connection: &mut PgConnection, appends: &'a [Append]) -> Re
         return Ok(plan);
     }
     take_away(&mut tx, &plan).await?;
-    let sql = writing(&plan);
+    let sql = writing(&plan, OWN);
     bound(&sql, &former, Default::default(), &plan).fetch_one(&mut *tx).await?;
     tx.commit().await?;
     Ok(plan)
 }
 
 async fn ask(db: &mut PgConnection, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
-    let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
-    let mut before = Before { head: Head { position, hash }, ..Before::default() };
+    let (position, hash, origin) = sqlx::query_as(HEAD).fetch_one(&mut *db).await?;
+    let mut before = Before { head: Head { position, hash }, origin, ..Before::default() };
     let versions: Vec<(Uuid, i64)> =
         sqlx::query_as(VERSIONS).bind(&questions.streams).fetch_all(&mut *db).await?;
     before.versions.extend(versions);
@@ -202,6 +205,30 @@ async fn ask(db: &mut PgConnection, questions: &Questions<'_>) -> Result<Before,
     Ok(before)
 }
 
+/// Writes events as they were recorded elsewhere, unless the log no longer ends at `from` or is no copy of that one.
+/// Whether they were written.
+pub(crate) async fn copy(
+    db: &PgPool,
+    from: &Head,
+    origin: &Origin,
+    plan: &Plan<'_>,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = db.begin().await?;
+    sqlx::query(LOCK).execute(&mut *tx).await?;
+    let (position, hash, copied): (i64, Vec<u8>, Option<String>) =
+        sqlx::query_as(HEAD).fetch_one(&mut *tx).await?;
+    if !origin.may_follow(from, &Head { position, hash }, copied.as_deref()) {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    sqlx::query(MARK).bind(&origin.source).bind(&origin.key).execute(&mut *tx).await?;
+    take_away(&mut tx, plan).await?;
+    let sql = writing(plan, "");
+    bound(&sql, from, Default::default(), plan).fetch_one(&mut *tx).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
 /// Deletes claims and links. Only done while the head is held: a statement that waits for the head would not see rows that
 /// came meanwhile.
 async fn take_away(db: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
@@ -220,8 +247,8 @@ async fn take_away(db: &mut PgConnection, plan: &Plan<'_>) -> Result<(), sqlx::E
     Ok(())
 }
 
-/// The statement that writes a batch: its parts depend on what there is to write.
-fn writing(plan: &Plan<'_>) -> String {
+/// The statement that writes a batch: its parts depend on what there is to write. `whose` says which logs it may write to.
+fn writing(plan: &Plan<'_>, whose: &str) -> String {
     let takes = !plan.taken.is_empty();
     let remembers = !plan.commands.is_empty();
     let links = plan.links.values().any(Option::is_some);
@@ -230,6 +257,7 @@ fn writing(plan: &Plan<'_>) -> String {
     };
     let mut parts = vec![
         MOVE.to_owned(),
+        whose.to_owned(),
         if takes { STILL_FREE } else { "" }.to_owned(),
         if remembers { STILL_NEW } else { "" }.to_owned(),
         " returning 1)".to_owned(),

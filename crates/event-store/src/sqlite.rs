@@ -8,9 +8,10 @@ use crate::{
     append::{Append, Before, Head, Outcome, Plan, Questions, Seen, plan},
     event::COLUMNS,
     postgres::updates,
+    replica::{MARK, Origin},
 };
 
-const HEAD: &str = "select position, hash from log_head where id = 1";
+const HEAD: &str = "select position, hash, origin from log_head where id = 1";
 const VERSIONS: &str = "select unhex(s.value), coalesce((select version from events e where e.stream_id = unhex(s.value) \
      order by version desc limit 1), 0) from json_each($1) s";
 // `cross join` keeps the order of the tables: after an `analyze` SQLite may go through all claims or commands otherwise.
@@ -44,18 +45,44 @@ pub(crate) async fn commit(db: &SqlitePool, appends: &[Append]) -> Result<Vec<Ou
         tx.rollback().await?;
         return Ok(plan.outcomes);
     }
-    insert_events(&mut tx, &plan).await?;
-    keep_books(&mut tx, &plan).await?;
+    write(&mut tx, &plan).await?;
+    tx.commit().await?;
+    Ok(plan.outcomes)
+}
+
+/// Writes events as they were recorded elsewhere, unless the log no longer ends at `from` or is no copy of that one.
+/// Whether they were written.
+pub(crate) async fn copy(
+    db: &SqlitePool,
+    from: &Head,
+    origin: &Origin,
+    plan: &Plan<'_>,
+) -> Result<bool, sqlx::Error> {
+    let mut tx = db.begin_with("begin immediate").await?;
+    let (position, hash, copied): (i64, Vec<u8>, Option<String>) =
+        sqlx::query_as(HEAD).fetch_one(&mut *tx).await?;
+    if !origin.may_follow(from, &Head { position, hash }, copied.as_deref()) {
+        tx.rollback().await?;
+        return Ok(false);
+    }
+    sqlx::query(MARK).bind(&origin.source).bind(&origin.key).execute(&mut *tx).await?;
+    write(&mut tx, plan).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+async fn write(tx: &mut Tx<'_>, plan: &Plan<'_>) -> Result<(), sqlx::Error> {
+    insert_events(tx, plan).await?;
+    keep_books(tx, plan).await?;
     for (table, rows) in &plan.rows {
         sqlx::query(AssertSqlSafe(upsert(table.name, table.columns, None)))
             .bind(rows)
-            .execute(&mut *tx)
+            .execute(&mut **tx)
             .await?;
     }
-    relink(&mut tx, &plan).await?;
-    sqlx::query(ADVANCE).bind(plan.head.position).bind(&plan.head.hash).execute(&mut *tx).await?;
-    tx.commit().await?;
-    Ok(plan.outcomes)
+    relink(tx, plan).await?;
+    sqlx::query(ADVANCE).bind(plan.head.position).bind(&plan.head.hash).execute(&mut **tx).await?;
+    Ok(())
 }
 
 /// A UUID as `unhex` reads it.
@@ -64,8 +91,8 @@ fn hex(id: Uuid) -> String {
 }
 
 async fn ask(tx: &mut Tx<'_>, questions: &Questions<'_>) -> Result<Before, sqlx::Error> {
-    let (position, hash) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
-    let mut before = Before { head: Head { position, hash }, ..Before::default() };
+    let (position, hash, origin) = sqlx::query_as(HEAD).fetch_one(&mut **tx).await?;
+    let mut before = Before { head: Head { position, hash }, origin, ..Before::default() };
     let streams: Value = questions.streams.iter().map(|id| hex(*id)).collect();
     let versions: Vec<(Uuid, i64)> =
         sqlx::query_as(VERSIONS).bind(streams.to_string()).fetch_all(&mut **tx).await?;

@@ -18,6 +18,7 @@ use crate::{
     append::{CommandKey, Refusal, Seen, Writer},
     event::Shared,
     pool::{on, transaction},
+    replica::Origin,
     tail::Tail,
     view::Known,
     work::{Loaded, share},
@@ -64,6 +65,7 @@ pub struct EventStore(Arc<Inner>);
 
 struct Inner {
     pool: Pool,
+    origin: Option<Origin>,
     clock: Arc<dyn Clock>,
     catalogue: Vec<Known>,
     writer: Writer,
@@ -110,10 +112,12 @@ impl EventStore {
     /// When the database does not answer.
     pub async fn open(pool: Pool, clock: Arc<dyn Clock>, catalogue: Vec<Known>) -> Result<Self, Error> {
         let head = watch::Sender::new(pool.sound_head().await?);
+        let origin = pool.origin().await?;
         let tail = Tail::start(pool.clone(), &head);
         let writer = Writer::start(pool.clone(), head);
         Ok(Self(Arc::new(Inner {
             pool,
+            origin,
             clock,
             catalogue,
             writer,
@@ -130,6 +134,10 @@ impl EventStore {
     /// The clock that was passed in.
     pub fn clock(&self) -> &dyn Clock {
         self.0.clock.as_ref()
+    }
+    /// Of which log this one was a copy when it was opened; nothing is appended to a copy.
+    pub fn origin(&self) -> Option<&Origin> {
+        self.0.origin.as_ref()
     }
     /// The way into the log.
     pub fn writer(&self) -> &Writer {

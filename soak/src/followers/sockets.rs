@@ -9,6 +9,9 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
+use zhixing_domain::Clock;
+use zhixing_event_store::SystemClock;
+
 use crate::Outcome;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -112,7 +115,7 @@ impl Sockets {
 async fn listen(mut socket: Socket, tell: mpsc::Sender<Heard>) {
     while let Some(Ok(message)) = socket.next().await {
         let Message::Text(text) = message else { continue };
-        let at = Utc::now();
+        let at = SystemClock.now();
         let recorded = text.split_once(r#""recordedAt":""#).and_then(|(_, rest)| rest.split('"').next());
         let Some(recorded_at) = recorded.and_then(|text| text.parse().ok()) else { continue };
         if tell.send(Heard { recorded_at, at }).await.is_err() {

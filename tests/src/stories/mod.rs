@@ -2,6 +2,7 @@ mod access_matrix;
 mod assessments;
 mod attacks;
 mod bad_input;
+mod bundles;
 mod catalogue;
 mod changes;
 mod dispatch;

@@ -1,5 +1,6 @@
 //! The commands of `zhixing`.
 mod backup;
+mod bundle;
 mod event_types;
 mod export;
 mod grant;
@@ -38,6 +39,7 @@ const EXAMPLES: &str = "Examples:
   zhixing verify
   zhixing export --output events.ndjson
   zhixing backup /backup/zhixing-2026-01-31.db
+  zhixing bundle create --after 1000 /media/usb/events.ndjson.gz
 
 Settings come from flags, then the environment (ZHIXING_LISTEN, ZHIXING_DATABASE, ZHIXING_DATA,
 ZHIXING_LIMITS__BODY_BYTES …), then zhixing.toml.";
@@ -112,6 +114,11 @@ enum Command {
   zhixing export --output events.ndjson          continues where the file ends
   zhixing export --after 1000 --to 2000 --source https://quality.example.cn/log --output part.ndjson")]
     Export(export::ExportArguments),
+    /// Carry the log to networks that are not connected: signed files, applied to replicas that can only be read
+    Bundle {
+        #[command(subcommand)]
+        command: bundle::BundleCommand,
+    },
     /// Copy the embedded database while it is in use, and verify the copy
     Backup {
         /// The copy; must not exist
@@ -250,6 +257,7 @@ pub async fn run() -> Result<(), Failure> {
         Command::Prove { position } => trust::prove(&pool(&settings).await?, position).await,
         Command::VerifyProof(arguments) => trust::verify_proof(&arguments),
         Command::Export(arguments) => export::export(&pool(&settings).await?, arguments).await,
+        Command::Bundle { command } => bundle::bundle(&settings, command).await,
         Command::Backup { file } => backup::backup(&pool(&settings).await?, &file).await,
         Command::Restore { file } => backup::restore(&settings, &file).await,
         Command::Simulate(arguments) => simulate::simulate(&settings, arguments).await,

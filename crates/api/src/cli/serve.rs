@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::{net::TcpListener, sync::watch};
 use zhixing_delivery::nats::Publisher;
+use zhixing_event_store::replica::Origin;
 
 use super::{Failure, import, keys, open, reference, screen};
 use crate::{
@@ -18,7 +19,7 @@ use crate::{
 /// How long open requests may take to end after a signal to stop.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
+pub(super) async fn serve(mut settings: Settings) -> Result<(), Failure> {
     // Before anything is written: a port that is taken is the commonest mistake.
     let listener = TcpListener::bind(settings.listen).await.map_err(|error| {
         let what = format!("{} cannot be listened on (try --listen 127.0.0.1:9000)", settings.listen);
@@ -28,7 +29,12 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     let tls = tls.transpose().map_err(|error| Failure::said("TLS is not possible", error))?;
     let time = reference(&settings)?;
     let store = open(&settings).await?;
-    if settings.samples && store.head() == 0 {
+    let origin = store.origin().cloned();
+    if let Some(origin) = &origin {
+        // Events are told under the name of the log in which they were recorded.
+        settings.delivery.source.clone_from(&origin.source);
+    }
+    if settings.samples && store.head() == 0 && origin.is_none() {
         import::import_samples(&store).await?;
     }
     let (stop, stopped) = watch::channel(false);
@@ -37,24 +43,27 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
         signal().await;
         stop.send_replace(true);
     });
-    let vault = keys::open(&settings).await?;
-    let service = server::Service::start_with(store.clone(), time).await?.with_vault(vault);
+    let service = server::Service::start_with(store.clone(), time).await?;
+    // The keys of persons stay with the origin: a replica has sealed fields, and nothing that opens them.
+    let service = if origin.is_none() { service.with_vault(keys::open(&settings).await?) } else { service };
     if let Err(error) = time_change::remember(&store, &service.time).await {
         tracing::warn!(%error, "whether calendars or time limits changed is found out at the next start");
     }
     let router = server::router(&service, &settings, stopped.clone())
         .map_err(|error| Failure::said("the service cannot open its door", error))?;
     let address = listener.local_addr().unwrap_or(settings.listen);
-    welcome(&settings, address);
-    let signer = (settings.checkpoint_minutes > 0).then(|| Signer::new(&settings));
+    welcome(&settings, address, origin.as_ref());
+    // What the origin says, does and signs is not said, done and signed a second time by its replicas.
+    let own = origin.is_none();
+    let signer = (own && settings.checkpoint_minutes > 0).then(|| Signer::new(&settings));
     let signing = signer
         .clone()
         .map(|signer| tokio::spawn(signer.run(store.clone(), settings.checkpoint_minutes, stopped.clone())));
-    let scheduling = settings.scheduler.then(|| {
+    let scheduling = (own && settings.scheduler).then(|| {
         let scheduler = Scheduler::new(store.clone(), service.time.clone(), scheduler::Timing::default());
         scheduler.supervising(settings.supervise).with_vault(service.vault.clone()).start(stopped.clone())
     });
-    let delivering = match (&service.vault, settings.delivery.webhooks) {
+    let delivering = match (&service.vault, own && settings.delivery.webhooks) {
         (Some(vault), true) => {
             let webhooks = Webhooks::new(store.clone(), vault.clone(), &settings.delivery)
                 .map_err(|error| Failure::said("webhooks cannot be sent", error))?;
@@ -92,9 +101,9 @@ pub(super) async fn serve(settings: Settings) -> Result<(), Failure> {
     Ok(())
 }
 
-fn welcome(settings: &Settings, address: std::net::SocketAddr) {
+fn welcome(settings: &Settings, address: std::net::SocketAddr, origin: Option<&Origin>) {
     screen::say(&format!(
-        "Zhixing 质兴 is ready; the log is in {database}.
+        "Zhixing 质兴 is ready; the log is in {database}.{replica}
 
   GraphiQL   {scheme}://{address}/
   GraphQL    {scheme}://{address}/graphql   (WebSocket and SSE at the same address)
@@ -110,6 +119,9 @@ Try:
 Stop with Ctrl-C.",
         scheme = if settings.tls_files().is_some() { "https" } else { "http" },
         database = masked(&settings.database_url()),
+        replica = origin.map_or_else(String::new, |Origin { source, .. }| {
+            format!("\nIt is a replica of {source}: it can only be read, and grows by `zhixing bundle apply`.")
+        }),
         tokens = if settings.takes_development_tokens() {
             "\nDevelopment tokens are taken: Authorization: Bearer dev:ann:LEADING_GROUP_OFFICE\n"
         } else {

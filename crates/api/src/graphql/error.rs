@@ -57,6 +57,7 @@ pub fn shared_fault(error: &store::Error) -> Error {
     let (code, message) = match error {
         store::Error::Rejected(rejection) => (rejection.code(), rejection.to_string()),
         store::Error::Busy => ("BUSY", error.to_string()),
+        store::Error::ReadOnly { .. } => ("READ_ONLY", error.to_string()),
         store::Error::OutcomeUnknown => ("OUTCOME_UNKNOWN", error.to_string()),
         store::Error::Closed => ("SHUTTING_DOWN", error.to_string()),
         store::Error::Unreadable { position, .. } => {

@@ -37,6 +37,7 @@ use crate::{
     identity::Identity,
     problem::Problem,
     protocol::{Authenticator, Said},
+    server::read_only,
 };
 
 /// Bytes of a body.
@@ -168,6 +169,10 @@ async fn open(feed: &Feed, caller: &Caller, id: &str) -> Result<(EventSubscripti
     let said = Said::of(caller.headers())?;
     let visitor = feed.identity.authenticate(&said).await?;
     drop(feed.till.open(Identity::name(&visitor), caller.address(), COST)?);
+    if let Some(origin) = feed.store.origin() {
+        // How far a group has got is known where the subscription was made.
+        return Err(Problem::new(StatusCode::CONFLICT, "READ_ONLY", read_only(origin)));
+    }
     let id: Id<Domain> = id.parse().map_err(|reason: String| Problem::of_field("id", reason))?;
     let session = Session::new(feed.store.clone(), visitor.clone());
     let rows = session.rows().load::<EventSubscription>(vec![id.uuid()]).await;

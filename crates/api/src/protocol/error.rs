@@ -20,6 +20,8 @@ pub const PERSISTED_QUERY_NOT_SUPPORTED: &str = "PERSISTED_QUERY_NOT_SUPPORTED";
 pub const PERSISTED_QUERY_NOT_FOUND: &str = "PERSISTED_QUERY_NOT_FOUND";
 /// Only registered documents are run here, and this is none.
 pub const DOCUMENT_NOT_TRUSTED: &str = "DOCUMENT_NOT_TRUSTED";
+/// The log behind the service is a copy of another one: nothing is changed here.
+pub const READ_ONLY: &str = "READ_ONLY";
 /// The viewer may not ask what the schema holds.
 pub const INTROSPECTION_NOT_ALLOWED: &str = "INTROSPECTION_NOT_ALLOWED";
 /// The token was refused.

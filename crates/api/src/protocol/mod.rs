@@ -373,6 +373,7 @@ impl<E: Executor, A: Authenticator> Endpoint<E, A> {
         let query = guard.document(params.query, params.document_id.as_deref());
         let query = query.map_err(|error| vec![error])?;
         let mut checked = guard.check(&query, name, params.variables)?;
+        guard.may_change(&checked).map_err(|error| vec![error])?;
         guard.may_introspect(&checked, A::name(&viewer).is_some()).map_err(|error| vec![error])?;
         let left = client.pay(checked.cost, REFUSED, limits).map_err(|error| vec![error])?;
         let held = match checked.kind {

@@ -71,6 +71,11 @@ impl Database {
         matches!(self.hand, Pool::Postgres(_))
     }
 
+    /// An empty one of the same sort.
+    pub(super) async fn another(&self) -> Self {
+        if self.is_postgres() { Self::postgres().await } else { Self::sqlite().await }
+    }
+
     /// Does something that no store does. How many rows it changed.
     pub(super) async fn by_hand(&self, sql: &str) -> u64 {
         let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));

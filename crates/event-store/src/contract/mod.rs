@@ -4,6 +4,7 @@
 //! processes opens several stores on it.
 mod appends;
 mod batches;
+mod bundles;
 mod claims;
 mod commands;
 mod consumers;

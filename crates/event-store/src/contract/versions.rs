@@ -35,7 +35,9 @@ contract! {
 enum ParcelEvent {
     Weighed { grams: i64, by: Option<String> },
 }
-impl Event for ParcelEvent {}
+impl Event for ParcelEvent {
+    const TYPES: &'static [(&'static str, &'static str)] = &[("Weighed", "已称重")];
+}
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Parcel {

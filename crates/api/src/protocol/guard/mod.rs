@@ -86,6 +86,8 @@ pub struct Guard {
     limits: Limits,
     introspection: Introspection,
     documents: Documents,
+    /// Why nothing may be changed.
+    read_only: Option<String>,
     /// By operation name and text.
     known: Mutex<LruCache<(String, String), Arc<Valid>>>,
 }
@@ -137,13 +139,29 @@ impl Guard {
         let known = Mutex::new(LruCache::new(REMEMBERED));
         let schema = schema::Schema::parse(sdl, scalars)?;
         let (introspection, documents) = (Introspection::default(), Documents::default());
-        Ok(Self { schema, limits, introspection, documents, known })
+        Ok(Self { schema, limits, introspection, documents, read_only: None, known })
     }
 
     /// Lets these ask what the schema holds. Nobody is told of names that he did not say himself.
     #[must_use]
     pub fn introspected_by(self, introspection: Introspection) -> Self {
         Self { introspection, ..self }
+    }
+
+    /// Refuses every mutation, for this reason.
+    #[must_use]
+    pub fn reading_only(self, reason: impl Into<String>) -> Self {
+        Self { read_only: Some(reason.into()), ..self }
+    }
+
+    /// Refuses what would change something where nothing may be changed.
+    pub(super) fn may_change(&self, checked: &Checked) -> Result<(), ServerError> {
+        match &self.read_only {
+            Some(reason) if checked.kind == OperationType::Mutation => {
+                Err(error::error(error::READ_ONLY, reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses questions about the schema to those who may not ask.
