@@ -100,12 +100,13 @@ pub(crate) async fn followers(arguments: Arguments) -> Outcome {
     let mut service = Service::start_with(&url, &directory.path().join("service.log"), settings()).await?;
 
     past(&service, head, tail, arguments.rounds, &mut figures).await?;
+    let quiet = transactions(cluster.as_ref()).await?;
     let before = service.memory();
     for count in &arguments.followers {
         let sockets = Sockets::open(service.address(), *count, TOKEN).await?;
         hear(&service, &sockets, *count, arguments.changes, &mut figures).await?;
         if Some(count) == arguments.followers.last() {
-            idle(&service, cluster.as_ref(), *count, before, &mut figures).await?;
+            idle(&service, cluster.as_ref(), *count, (before, quiet), &mut figures).await?;
         }
         drop(sockets);
         sleep(Duration::from_secs(2)).await;
@@ -217,39 +218,40 @@ async fn idle(
     service: &Service,
     cluster: Option<&Cluster>,
     count: usize,
-    before: u64,
+    (before, quiet): (u64, i64),
     figures: &mut Figures,
 ) -> Outcome {
     let each = service.memory().saturating_sub(before) as f64 * 1_024.0 / count as f64;
     say(&format!("{count} idle followers: {each:.1} KiB each"));
     figures.at_most(format!("{count} idle followers, KiB each"), 30.0, each);
-    if let Some(cluster) = cluster {
-        // A round of what the service does by itself is in both.
-        let begun = transactions(cluster).await?;
-        sleep(IDLE).await;
-        let with = transactions(cluster).await? - begun;
+    if cluster.is_some() {
+        let with = transactions(cluster).await?;
         say(&format!(
-            "{with} transactions of the database in {} s with {count} idle followers",
+            "transactions of the database in {} s: {quiet} without followers, {with} with them",
             IDLE.as_secs()
         ));
         figures.at_most(
-            format!("{count} idle followers, transactions a second"),
-            1.0,
-            with as f64 / IDLE.as_secs_f64(),
+            format!("{count} idle followers, more transactions in {} s", IDLE.as_secs()),
+            2.0,
+            (with - quiet) as f64,
         );
     }
     Ok(())
 }
 
-/// Transactions that the database has ended so far.
-async fn transactions(cluster: &Cluster) -> Outcome<i64> {
+/// Transactions that the database ends while nothing happens; 0 of one that is not ours.
+async fn transactions(cluster: Option<&Cluster>) -> Outcome<i64> {
     const COUNT: &str = "select xact_commit + xact_rollback from pg_stat_database where datname = 'postgres'";
-    let db = sqlx::PgPool::connect(&cluster.url("postgres")).await?;
+    let Some(cluster) = cluster else { return Ok(0) };
+    // Not in the database that is counted.
+    let db = sqlx::PgPool::connect(&cluster.url("template1")).await?;
     // What was counted in other processes arrives with a delay.
-    sleep(Duration::from_secs(2)).await;
-    let count = sqlx::query_scalar(COUNT).fetch_one(&db).await?;
+    sleep(Duration::from_secs(3)).await;
+    let before: i64 = sqlx::query_scalar(COUNT).fetch_one(&db).await?;
+    sleep(IDLE).await;
+    let after: i64 = sqlx::query_scalar(COUNT).fetch_one(&db).await?;
     db.close().await;
-    Ok(count)
+    Ok(after - before)
 }
 
 async fn ask(service: &Service, token: &str, query: &str, variables: Value) -> Outcome<Value> {

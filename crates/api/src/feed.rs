@@ -16,9 +16,13 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures_util::{StreamExt, future::BoxFuture};
+use futures_util::{Stream, StreamExt, future::BoxFuture};
 use serde::Serialize;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
 use zhixing_delivery::cloud_event::CloudEvent;
 use zhixing_domain::integration::event_subscription::EnvelopeForm;
 use zhixing_event_store::{EventStore, event::Shared};
@@ -49,6 +53,8 @@ const LOOKED_THROUGH: i64 = 50_000;
 const LONGEST_WAIT: u64 = 55;
 /// Events that are put into one write when many are there.
 const TOGETHER: usize = 256;
+/// How many such parts are read ahead.
+const AHEAD: usize = 4;
 /// What a request costs; whoever follows pays once.
 const COST: u64 = 1_000;
 /// Says up to where an answer in lines has looked.
@@ -175,11 +181,12 @@ impl Feed {
         });
         // What follows waits for ever behind the head: the past ends there.
         let past = past.take(usize::try_from(head - after).unwrap_or(usize::MAX));
-        let lines = past.filter_map(move |event| {
-            let (session, filter) = (session.clone(), filter.clone());
+        let whose = std::sync::Arc::new((session, filter));
+        let lines = ahead(past).filter_map(move |event| {
+            let whose = whose.clone();
             async move {
                 match event {
-                    Ok(event) => match admits(&session, &filter, &event).await {
+                    Ok(event) => match admits(&whose.0, &whose.1, &event).await {
                         Ok(true) => Some(Ok(event)),
                         Ok(false) => None,
                         Err(()) => Some(Err(())),
@@ -307,6 +314,20 @@ fn stream(following: Following, source: std::sync::Arc<str>, paid: Purchase) -> 
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
     (headers, Body::from_stream(written)).into_response()
+}
+
+/// The same, read ahead by a task of its own: while some are written, the next are read. It ends when nobody takes any more.
+fn ahead<T: Send + 'static>(stream: impl Stream<Item = T> + Send + 'static) -> impl Stream<Item = T> + Send {
+    let (tell, told) = mpsc::channel(AHEAD);
+    tokio::spawn(async move {
+        let mut all = std::pin::pin!(stream.ready_chunks(TOGETHER));
+        while let Some(some) = all.next().await {
+            if tell.send(some).await.is_err() {
+                break;
+            }
+        }
+    });
+    ReceiverStream::new(told).flat_map(futures_util::stream::iter)
 }
 
 /// Why there is no snapshot, as a problem.

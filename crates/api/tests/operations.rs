@@ -1,5 +1,9 @@
 //! What an operator does at the terminal, with the program itself: verify, sign, prove, export, back up, restore.
-#![expect(clippy::unwrap_used, reason = "a test ends where it fails")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends where it fails")]
+#[cfg(unix)]
+#[path = "operations/chaos.rs"]
+mod chaos;
+
 use std::{
     fs,
     io::{BufRead, BufReader},

@@ -79,6 +79,10 @@ impl<'e> CloudEvent<'e> {
     /// [`Error::Unreadable`] when its payload is no JSON.
     pub fn of(event: &'e Recorded, source: &'e str) -> Result<Self, Error> {
         let instant = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Micros, true);
+        let time = instant(event.recorded_at);
+        // Mostly the same, and to spell an instant takes as long as all the rest.
+        let same = event.happened_at == event.recorded_at;
+        let happenedat = if same { time.clone() } else { instant(event.happened_at) };
         let subject = GlobalId { kind: event.kind, uuid: event.stream_id }.to_string();
         let data = serde_json::from_str(&event.data).map_err(|error| Error::Unreadable {
             position: event.position,
@@ -92,7 +96,7 @@ impl<'e> CloudEvent<'e> {
             r#type: format!("cn.zhixing.{}.v{}", event.r#type, event.schema_version),
             partitionkey: subject.clone(),
             subject,
-            time: instant(event.recorded_at),
+            time,
             datacontenttype: Some("application/json"),
             dataschema: Some(format!("urn:zhixing:event:{}:v{}", event.r#type, event.schema_version)),
             sequence: sequence(event.position),
@@ -103,7 +107,7 @@ impl<'e> CloudEvent<'e> {
             statusto: event.status_to.as_deref(),
             regioncode: event.region_code.as_ref().map(zhixing_domain::RegionCode::as_str),
             unitid: event.actor_unit.map(|uuid| GlobalId { kind: Kind::Unit, uuid }.to_string()),
-            happenedat: instant(event.happened_at),
+            happenedat,
             data: Some(data),
         })
     }

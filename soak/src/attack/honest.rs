@@ -16,8 +16,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// One request of so many is a command.
 const COMMAND: usize = 10;
 
+/// Small enough that what one client may spend in a second is never spent.
 const READ: &str =
-    "{ units(first: 20) { nodes { id name status region { name } availableActions { action } } } }";
+    "{ units(first: 5) { nodes { id name status region { name } availableActions { action } } } }";
 const WRITE: &str =
     "mutation($input: RegisterUnit!) { registerUnit(input: $input) { position errors { code } } }";
 

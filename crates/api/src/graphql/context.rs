@@ -31,7 +31,9 @@ impl Session {
     /// Forgets the rows that were read, because something has changed.
     pub fn forget(&self) {
         let mut rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);
-        *rows = rows.anew();
+        if rows.were_asked() {
+            *rows = rows.anew();
+        }
     }
 
     /// The rows read so far.

@@ -67,6 +67,11 @@ impl Rows {
         &self.inner.store
     }
 
+    /// Whether anything was asked for yet.
+    pub fn were_asked(&self) -> bool {
+        !self.tables().is_empty()
+    }
+
     /// The same without what was read.
     #[must_use]
     pub fn anew(&self) -> Self {

@@ -194,18 +194,19 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
         let mut silent = 0;
         let stopped = endpoint.stopped();
         tokio::pin!(stopped);
+        // What is done is on the heap while it is done: sockets are many, and most of the time they wait.
         loop {
             let done = tokio::select! {
                 () = &mut stopped => Err(close(close_code::AWAY, "the service is stopping")),
                 message = self.socket.recv() => {
                     silent = 0;
-                    self.receive(message).await
+                    Box::pin(self.receive(message)).await
                 }
                 Some(turn) = self.running.next(), if !self.running.is_empty() => match turn {
-                    Some(turn) => self.deliver(turn).await,
+                    Some(turn) => Box::pin(self.deliver(turn)).await,
                     None => Ok(()),
                 },
-                why = &mut self.changed => self.lapse(why).await,
+                why = &mut self.changed => Box::pin(self.lapse(why)).await,
                 () = sleep_until(self.lapsed.map_or(init_by, |(_, until)| until)), if self.lapsed.is_some() => {
                     Err(close(4403, "Access changed"))
                 }
@@ -218,7 +219,7 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
                     if silent > SILENT_PINGS {
                         Err(Close::Gone)
                     } else {
-                        self.write(Message::Ping(axum::body::Bytes::new())).await
+                        Box::pin(self.write(Message::Ping(axum::body::Bytes::new()))).await
                     }
                 }
             };

@@ -1,6 +1,6 @@
 //! The work of one subscription: claim, send, settle, until told to stop.
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -25,8 +25,10 @@ use crate::{cloud_event::CloudEvent, standard_webhooks::Secret};
 const PARALLEL: usize = 64;
 /// Events that are claimed at once.
 const CLAIMED: usize = 500;
-/// How long what was claimed is ours; longer than it takes to send all of it to a slow endpoint.
-const HOLD: Duration = Duration::from_mins(5);
+/// How long what was claimed is ours, unless that is said again: so long it waits for others when a process is killed.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often it is said again while it is being sent.
+const RENEW: Duration = Duration::from_secs(10);
 /// How long a claim that found nothing is not repeated, though the log has grown: what comes together is claimed together.
 const GATHER: Duration = Duration::from_millis(2);
 /// How long a courier waits at most while something waits to be acknowledged: what others hold, they may give back before
@@ -108,12 +110,17 @@ struct Done {
 #[derive(Clone)]
 struct Shared {
     breaker: Arc<Mutex<Breaker>>,
+    /// What was claimed and not yet settled: the token of each subject.
+    held: Arc<Mutex<HashMap<Uuid, Uuid>>>,
     stop: watch::Receiver<bool>,
 }
 
 impl Shared {
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
         self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+    fn held(&self) -> MutexGuard<'_, HashMap<Uuid, Uuid>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
     fn must_rest(&self) -> bool {
         *self.stop.borrow() || self.breaker().open_until(Instant::now()).is_some()
@@ -127,7 +134,8 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
     /// # Errors
     /// When the subscription has no consumer or an event cannot be read; a database that fails is waited for.
     pub async fn run(&self, stop: watch::Receiver<bool>) -> Result<Halt, Error> {
-        let shared = Shared { breaker: Arc::default(), stop: stop.clone() };
+        let shared = Shared { breaker: Arc::default(), held: Arc::default(), stop: stop.clone() };
+        let mut renew_at = Instant::now() + RENEW;
         let mut heads = self.store.heads();
         let mut sending: JoinSet<Done> = JoinSet::new();
         let mut waiting: VecDeque<Batch> = VecDeque::new();
@@ -139,13 +147,18 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
             }
             if shared.must_rest() {
                 let back: Vec<Settled> = waiting.drain(..).map(|batch| batch.back()).collect();
-                self.settle(&back).await;
+                self.settle(&shared, &back).await;
+            }
+            if Instant::now() >= renew_at {
+                self.renew(&shared).await;
+                renew_at = Instant::now() + RENEW;
             }
             heads.mark_unchanged();
             let mut wake = None;
             if !ended && waiting.is_empty() && sending.len() < PARALLEL {
                 match self.next(&shared, sending.is_empty()).await {
                     Ok((batches, next)) => {
+                        shared.held().extend(batches.iter().map(|batch| (batch.subject, batch.token)));
                         waiting.extend(batches);
                         wake = next;
                     }
@@ -169,12 +182,16 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
                     shared.clone(),
                 ));
             }
-            halt = self.wait(&mut sending, &mut heads, wake, stop.clone()).await;
+            if !shared.held().is_empty() {
+                let renew_in = renew_at.saturating_duration_since(Instant::now());
+                wake = Some(wake.map_or(renew_in, |wake| wake.min(renew_in)));
+            }
+            halt = self.wait(&shared, &mut sending, &mut heads, wake).await;
         }
         let back: Vec<Settled> = waiting.drain(..).map(|batch| batch.back()).collect();
-        self.settle(&back).await;
+        self.settle(&shared, &back).await;
         while let Some(done) = sending.join_next().await {
-            let _ = self.finish(done.into_iter().collect()).await;
+            let _ = self.finish(&shared, done.into_iter().collect()).await;
         }
         Ok(halt.unwrap_or(Halt::Stopped))
     }
@@ -202,11 +219,12 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
     /// Waits until something is done, written, due or over.
     async fn wait(
         &self,
+        shared: &Shared,
         sending: &mut JoinSet<Done>,
         heads: &mut watch::Receiver<i64>,
         wake: Option<Duration>,
-        mut stop: watch::Receiver<bool>,
     ) -> Option<Halt> {
+        let mut stop = shared.stop.clone();
         let due = async {
             match wake {
                 Some(wake) => tokio::time::sleep(wake).await,
@@ -219,7 +237,7 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
                 while let Some(done) = sending.try_join_next() {
                     all.extend(done);
                 }
-                return self.finish(all).await;
+                return self.finish(shared, all).await;
             }
             moved = heads.changed() => {
                 if moved.is_err() {
@@ -234,7 +252,7 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
     }
 
     /// Writes down what came of batches and settles them.
-    async fn finish(&self, done: Vec<Done>) -> Option<Halt> {
+    async fn finish(&self, shared: &Shared, done: Vec<Done>) -> Option<Halt> {
         let (mut settled, mut entries, mut halt) = (Vec::with_capacity(done.len()), Vec::new(), None);
         for done in done {
             settled.push(done.settled);
@@ -242,12 +260,30 @@ impl<W: Wanted, J: Journal> Courier<W, J> {
             halt = halt.or(done.halt);
         }
         self.journal.record(entries).await;
-        self.settle(&settled).await;
+        self.settle(shared, &settled).await;
         halt
     }
 
+    /// Says that what is being sent is still being sent. Who cannot say so goes on: what was handed to others meanwhile comes
+    /// twice.
+    async fn renew(&self, shared: &Shared) {
+        let held: Vec<(Uuid, Uuid)> =
+            shared.held().iter().map(|(subject, token)| (*subject, *token)).collect();
+        if !held.is_empty()
+            && let Err(error) = self.consumer.hold(&held, HOLD).await
+        {
+            tracing::warn!(%error, "what is being delivered cannot be held any longer");
+        }
+    }
+
     /// What cannot be settled is handed out again when its time is over: nothing is lost, something comes twice.
-    async fn settle(&self, settled: &[Settled]) {
+    async fn settle(&self, shared: &Shared, settled: &[Settled]) {
+        {
+            let mut held = shared.held();
+            for settled in settled {
+                held.remove(&settled.subject);
+            }
+        }
         if !settled.is_empty()
             && let Err(error) = self.consumer.settle(settled).await
         {
