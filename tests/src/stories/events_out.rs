@@ -406,3 +406,27 @@ story!(a_webhook_that_does_not_answer_its_challenge_is_told_nothing, |house| {
     assert_eq!((&seen["status"], &seen["deliveries"]["totalCount"]), (&json!("UNVERIFIED"), &json!(0)));
     stop(sending).await;
 });
+
+story!(a_subscription_ends_with_the_key_that_made_it, |house| {
+    let world = World::new(house).await;
+    let receiver = Receiver::start().await;
+    let sending = send_webhooks(house);
+    let query = "mutation($input: IssueServiceKeyInput!) { issueServiceKey(input: $input) { token serviceKey { id } } }";
+    let input = json!({ "name": "信用平台", "unitId": world.lead, "roles": ["INTEGRATOR"], "regionCode": "440800",
+        "expiresOn": "2019-12-31" });
+    let issued = house.ok(ADMINISTRATOR, query, json!({ "input": input })).await["issueServiceKey"].take();
+    let (token, key) = (text(&issued["token"]), text(&issued["serviceKey"]["id"]));
+    let input = json!({ "name": "信用平台", "unitId": world.lead, "regionCode": "440800", "after": 0,
+        "where": { "kinds": ["TASK"] }, "endpoint": { "url": receiver.url } });
+    let created = tell(house, &token, "createSubscription", "CreateSubscriptionInput", input).await;
+    let id = text(&created["eventSubscription"]["id"]);
+    until("both events of the task came", async || receiver.events().len() == 2).await;
+    house.done(ADMINISTRATOR, "revokeServiceKey", json!({ "id": key, "reason": "系统停用" })).await;
+    until("it is suspended", async || subscription(house, &id).await["status"] == "SUSPENDED").await;
+    assert_eq!(subscription(house, &id).await["suspensionCause"], "ACCOUNT_ENDED");
+    // Whoever has no account any more is told nothing more.
+    house.done(&world.leader(), "acceptTask", json!({ "id": world.task })).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(receiver.events().len(), 2);
+    stop(sending).await;
+});
