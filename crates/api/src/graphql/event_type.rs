@@ -11,7 +11,8 @@ use zhixing_domain::{
 pub struct EventType(&'static Known);
 
 /// A type of events (事件类型) in one version of its payload.
-#[Object]
+// Names of types in GraphQL do not end with "Type".
+#[Object(name = "EventDefinition")]
 impl EventType {
     /// How widely it may be told. Of what is confidential other systems hear only that it happened.
     async fn classification(&self) -> Classification {
