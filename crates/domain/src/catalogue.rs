@@ -110,7 +110,7 @@ fn of_kind(kind: Kind) -> Vec<EventType> {
         .collect();
     let mut types = Vec::new();
     for current in kind.event_types() {
-        let variant = current.name.trim_start_matches(kind.name());
+        let variant = current.name.strip_prefix(kind.name()).unwrap_or_default();
         for version in 1..=current.version {
             let is_current = version == current.version;
             let schema = if is_current { payload(&schema, variant) } else { former(&current.name, version) };
