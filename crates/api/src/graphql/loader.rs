@@ -181,12 +181,20 @@ mod tests {
     use crate::graphql::{catalogue, unit::Unit};
 
     /// Polled by hand: nothing but the look at all siblings lies between what they want and the question, no time above all.
+    /// Every connection is held meanwhile, so that no answer can come between two looks.
     #[tokio::test]
     async fn siblings_are_asked_for_together_and_at_once() {
         let directory = tempfile::tempdir().unwrap();
         let pool =
             Pool::open(&format!("sqlite:{}", directory.path().join("log.db").display())).await.unwrap();
         let store = EventStore::open(pool, Arc::new(SystemClock), catalogue()).await.unwrap();
+        let Pool::Sqlite { readers, .. } = store.pool() else {
+            unreachable!("the address is that of a file")
+        };
+        let mut held = Vec::new();
+        for _ in 0..readers.options().get_max_connections() {
+            held.push(store.pool().reader().await.unwrap());
+        }
         let rows = Rows::new(store, Viewer::anonymous());
         let [first, second] = [Uuid::from_u128(1), Uuid::from_u128(2)];
         let mut one = pin!(rows.load::<Unit>(vec![first]));
@@ -208,6 +216,7 @@ mod tests {
         );
         assert!(poll!(other.as_mut()).is_pending());
         assert_eq!(state(), (0, vec![], true), "the other waits for the same");
+        drop(held);
         assert!(one.await.unwrap().is_empty() && other.await.unwrap().is_empty());
         assert_eq!(state(), (2, vec![], false));
         assert!(
