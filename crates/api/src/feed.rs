@@ -4,7 +4,8 @@
 //! * `text/event-stream`: everything behind `after` (or `Last-Event-ID`), then live. The id of each message is a position.
 //!   `caught-up` says that the past is over, `heartbeat` how far has been looked while nothing was wanted, and `end` why it
 //!   ends.
-//! * `application/x-ndjson`: what there is behind `after`, one CloudEvent a line.
+//! * `application/x-ndjson`: what there is behind `after`, one CloudEvent a line; with `snapshot` lines of where everything
+//!   stands, to go on behind.
 //! * `application/json`: the same as one page with the position to go on behind; `wait` lets it wait for the next event.
 use std::{convert::Infallible, fmt::Write as _, time::Duration};
 
@@ -107,9 +108,6 @@ impl Feed {
         let Query(wish) = wish.map_err(|rejection| Problem::of_field("query", rejection.body_text()))?;
         let form = form(caller.headers())?;
         let wanted = wish.read(caller.headers(), form == Form::Stream)?;
-        if wanted.snapshot && form == Form::Lines {
-            return Err(Problem::of_field("snapshot", "is for text/event-stream and application/json"));
-        }
         let name = Identity::name(&visitor).map(ToOwned::to_owned);
         let paid = match form {
             Form::Stream => self.till.follow(name.as_deref(), caller.address(), COST)?,
@@ -141,7 +139,7 @@ impl Feed {
                 };
                 stream(following, self.source, paid)
             }
-            Form::Lines => self.lines(session, wanted, after, head, paid),
+            Form::Lines => self.lines(session, wanted, snapshot, after, head, paid),
             Form::Page => self.page(session, wanted, snapshot, after, head).await?,
         })
     }
@@ -171,8 +169,16 @@ impl Feed {
         })
     }
 
-    /// Everything that there is now, one event a line.
-    fn lines(self, session: Session, wanted: Wanted, after: i64, head: i64, paid: Purchase) -> Response {
+    /// Everything that there is now, one event a line; before it, if that was asked for, where everything stands.
+    fn lines(
+        self,
+        session: Session,
+        wanted: Wanted,
+        snapshot: Vec<Snapshot>,
+        after: i64,
+        head: i64,
+        paid: Purchase,
+    ) -> Response {
         let (limit, filter, source) =
             (wanted.limit.unwrap_or(usize::MAX), wanted.filter, self.source.clone());
         let past = self.store.follow(after).take_while(move |event| {
@@ -209,6 +215,12 @@ impl Feed {
             }
             Ok::<_, std::io::Error>(Bytes::from(lines))
         });
+        let standings = futures_util::stream::iter(snapshot).map(|part| {
+            let mut line = serde_json::to_vec(&part)?;
+            line.push(b'\n');
+            Ok(Bytes::from(line))
+        });
+        let written = standings.chain(written);
         let headers = [
             (header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson")),
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),

@@ -4,7 +4,7 @@ use std::{path::Path, str::FromStr, time::Duration};
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
 use sqlx::{
-    PgPool, SqlitePool,
+    PgPool, QueryBuilder, SqlitePool,
     postgres::PgPoolOptions,
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -23,8 +23,7 @@ const TAKE: &str = "insert into master_keys (id, created_at) values ($1, $2) \
      on conflict (id) do update set retired_at = null";
 /// Held until the commit, so that no rotation passes between the question and the keys.
 const IN_USE: &str = "select id from master_keys where id = $1 and retired_at is null";
-const KEEP: &str =
-    "insert into person_keys (id, subject, wrapped, master_id, created_at) values ($1, $2, $3, $4, $5)";
+const KEEP: &str = "insert into person_keys (id, subject, wrapped, master_id, created_at) ";
 const FIND: &str =
     "select id, subject, wrapped, master_id, created_at, destroyed_at from person_keys where id = $1";
 const OTHERS: &str = "select id, subject, wrapped, master_id, created_at, destroyed_at from person_keys \
@@ -95,10 +94,12 @@ impl Database {
                 if in_use.is_none() {
                     return Ok(false);
                 }
-                for key in keys {
-                    let keep = sqlx::query(KEEP).bind(key.id).bind(&key.subject).bind(&key.wrapped);
-                    keep.bind(&key.master_id).bind(key.created_at).execute(&mut *$tx).await?;
-                }
+                let mut keep = QueryBuilder::new(KEEP);
+                keep.push_values(keys, |mut row, key| {
+                    row.push_bind(key.id).push_bind(&key.subject).push_bind(&key.wrapped);
+                    row.push_bind(&key.master_id).push_bind(key.created_at);
+                });
+                keep.build().execute(&mut *$tx).await?;
                 $tx.commit().await?;
             }};
         }

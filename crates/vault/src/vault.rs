@@ -6,11 +6,10 @@
 use std::{
     collections::HashMap,
     fmt,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use tokio::sync::Mutex;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 use zhixing_domain::{Clock, Kind, Sealed, sealed::Confidential};
@@ -22,7 +21,9 @@ use crate::{
 };
 
 /// Keys made ahead at once: one commit of the key store for so many persons.
-const AHEAD: usize = 32;
+pub(crate) const AHEAD: usize = 128;
+/// When fewer are left, more are made beside those who take them.
+const FEW: usize = AHEAD / 2;
 /// A text is filled up to a multiple of so many bytes.
 const BLOCK: usize = 64;
 /// Most bytes of a text that is sealed.
@@ -56,6 +57,8 @@ struct Inner {
     masters: RwLock<Arc<Vec<MasterKey>>>,
     /// Keys that are kept already and were given to nobody. Those that a process leaves behind are never used.
     ahead: Mutex<HashMap<Kind, Vec<PersonalKey>>>,
+    /// Held by whoever makes more of them.
+    making: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl fmt::Debug for Vault {
@@ -141,7 +144,14 @@ impl Vault {
             Some(wanted) => return Err(VaultError::WrongMaster { given, wanted }),
         }
         let masters = RwLock::new(Arc::new(masters));
-        Ok(Self(Arc::new(Inner { store, source, clock, masters, ahead: Mutex::default() })))
+        Ok(Self(Arc::new(Inner {
+            store,
+            source,
+            clock,
+            masters,
+            ahead: Mutex::default(),
+            making: Arc::default(),
+        })))
     }
 
     /// The same over the database at `postgres://…` or `sqlite:FILE`.
@@ -157,14 +167,41 @@ impl Vault {
     /// # Errors
     /// When the key store fails.
     pub async fn new_key(&self, kind: Kind) -> Result<PersonalKey, VaultError> {
-        let mut ahead = self.0.ahead.lock().await;
-        if let Some(key) = ahead.get_mut(&kind).and_then(Vec::pop) {
+        if let Some(key) = self.take(kind) {
+            return Ok(key);
+        }
+        let _turn = self.0.making.lock().await;
+        if let Some(key) = self.take(kind) {
             return Ok(key);
         }
         let mut made = self.make(kind).await?;
         let key = made.pop().ok_or(VaultError::NoKey(Uuid::nil()))?;
-        ahead.insert(kind, made);
+        self.ahead().entry(kind).or_default().append(&mut made);
         Ok(key)
+    }
+
+    /// One of the keys made ahead. Whoever leaves few lets more be made; should that fail, the one who finds none is told.
+    fn take(&self, kind: Kind) -> Option<PersonalKey> {
+        let mut ahead = self.ahead();
+        let keys = ahead.entry(kind).or_default();
+        let key = keys.pop();
+        if key.is_some()
+            && keys.len() < FEW
+            && let Ok(turn) = self.0.making.clone().try_lock_owned()
+        {
+            let vault = self.clone();
+            tokio::spawn(async move {
+                if let Ok(mut made) = vault.make(kind).await {
+                    vault.ahead().entry(kind).or_default().append(&mut made);
+                }
+                drop(turn);
+            });
+        }
+        key
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, HashMap<Kind, Vec<PersonalKey>>> {
+        self.0.ahead.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn make(&self, kind: Kind) -> Result<Vec<PersonalKey>, VaultError> {
@@ -195,8 +232,8 @@ impl Vault {
     }
 
     /// Takes a key back that has sealed nothing which was kept: it can be the next person's.
-    pub async fn give_back(&self, kind: Kind, key: PersonalKey) {
-        let mut ahead = self.0.ahead.lock().await;
+    pub fn give_back(&self, kind: Kind, key: PersonalKey) {
+        let mut ahead = self.ahead();
         let keys = ahead.entry(kind).or_default();
         if keys.len() < AHEAD {
             keys.push(key);
@@ -263,7 +300,9 @@ impl Vault {
 
     /// Lets go of the key store.
     pub async fn close(&self) {
-        self.0.ahead.lock().await.clear();
+        // Whoever makes keys now is done first.
+        let _turn = self.0.making.lock().await;
+        self.ahead().clear();
         self.0.store.close().await;
     }
 

@@ -147,6 +147,27 @@ story!(a_page_begins_with_a_snapshot, |house| {
     );
 });
 
+story!(lines_begin_with_a_snapshot, |house| {
+    let world = World::new(house).await;
+    let position = house.head();
+    let lines = async |query: &str| {
+        let request = house.http().get(house.url(&format!("/events?{query}"))).bearer_auth(OFFICE);
+        let response = request.header("accept", "application/x-ndjson").send().await.unwrap();
+        let through = response.headers()["zhixing-through"].to_str().unwrap().parse::<i64>().unwrap();
+        let body = response.text().await.unwrap();
+        let lines = body.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<Value>>();
+        (lines, through)
+    };
+    let (snapshot, through) = lines("snapshot=true&kinds=TASK").await;
+    let [part] = snapshot.as_slice() else { panic!("{snapshot:?}") };
+    assert_eq!((&part["position"], &part["remaining"], through), (&json!(position), &json!(0), position));
+    assert_eq!(part["objects"][0]["subject"], world.task);
+    house.done(&world.leader(), "acceptTask", json!({ "id": world.task })).await;
+    let (events, _) = lines(&format!("after={through}&kinds=TASK")).await;
+    let [event] = events.as_slice() else { panic!("{events:?}") };
+    assert_eq!((&event["subject"], &event["statusto"]), (&json!(world.task), &json!("ACCEPTED")));
+});
+
 story!(silence_is_told_by_heartbeats, |house| {
     World::new(house).await;
     let mut socket = follow(house, OFFICE, json!({ "where": { "kinds": ["SURVEY"] }, "beat": 1 })).await;

@@ -1,5 +1,12 @@
 //! Event subscriptions: who may have one, what it is for, and how it is managed.
 use serde_json::{Value, json};
+use zhixing_api::{graphql::event_subscription::EventSubscription, integration::webhooks::MOST};
+use zhixing_domain::{
+    Id, Role, Sealed, Viewer,
+    integration::event_subscription::{
+        ChangeFilter, CreateSubscription, EnvelopeForm, NewEndpoint, SignatureScheme, SigningKey,
+    },
+};
 
 use crate::{
     house::{ANONYMOUS, ERRORS, House, OFFICE, story},
@@ -119,4 +126,57 @@ story!(a_shared_signing_secret_is_shown_once, |house| {
     assert_eq!(refusal(&answer), "NOT_PERMITTED");
     let paused = tell(house, &token, "pauseSubscription", "PauseSubscription", stop).await;
     assert_eq!(paused["eventSubscription"]["status"], "PAUSED");
+});
+
+story!(one_webhook_more_than_are_served_is_refused, |house| {
+    let hub = unit(house, "市信用中心", "440800").await;
+    let unit_id = hub.parse().unwrap();
+    let store = house.another_store().await;
+    let administrator =
+        Viewer { actor: "root".into(), roles: vec![Role::Administrator], ..Viewer::anonymous() };
+    let command = |number: i64| CreateSubscription {
+        name: format!("平台{number}"),
+        unit_id,
+        region_code: "440800".parse().unwrap(),
+        filter: ChangeFilter::default(),
+        after: None,
+        head: 0,
+        envelope: EnvelopeForm::Thin,
+        endpoint: Some(NewEndpoint {
+            url: "https://hub.example.cn/in".into(),
+            key: SigningKey {
+                scheme: SignatureScheme::HmacSha256,
+                secret: Sealed::new(uuid::Uuid::from_u128(5), "c2VjcmV0").unwrap(),
+                public_key: None,
+            },
+        }),
+    };
+    let mut last = None;
+    for some in (1..MOST).collect::<Vec<_>>().chunks(111) {
+        let mut work = store.begin(&administrator, None);
+        for number in some {
+            let id = Id::new(store.clock().new_id());
+            work.run::<EventSubscription>(id, None, command(*number)).await.unwrap();
+            last = Some(id);
+        }
+        work.commit(None).await.unwrap();
+    }
+    let token = system(&hub);
+    let query = "mutation($input: CreateSubscriptionInput!) {
+        createSubscription(input: $input) { position } }";
+    let webhook = json!({ "input": { "name": "又一平台", "unitId": hub, "regionCode": "440800",
+        "endpoint": { "url": "https://hub.example.cn/in" } } });
+    house.ok(&token, query, webhook.clone()).await;
+    let refused = house.ask(&token, query, webhook.clone()).await;
+    let error = &refused.body["errors"][0];
+    assert_eq!(error["extensions"]["field"], "input.endpoint", "{error}");
+    assert!(error["message"].as_str().unwrap().contains("1000 webhooks"), "{error}");
+    // What stands still may go on, so it counts; what is pulled does not, nor what was cancelled.
+    let stop = json!({ "id": last.unwrap(), "reason": "停用" });
+    tell(house, &token, "pauseSubscription", "PauseSubscription", stop.clone()).await;
+    assert!(house.ask(&token, query, webhook.clone()).await.body["errors"].is_array());
+    let pulled = json!({ "input": { "name": "拉取", "unitId": hub, "regionCode": "440800" } });
+    house.ok(&token, query, pulled).await;
+    tell(house, &token, "cancelSubscription", "CancelSubscription", stop).await;
+    house.ok(&token, query, webhook).await;
 });

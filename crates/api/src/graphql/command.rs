@@ -107,9 +107,9 @@ pub fn answered<P: Together>(ctx: &Context<'_>, done: Result<P, Error>) -> Resul
     }
 }
 
-/// Declares the payload and the mutations of one kind of object.
+/// Declares the mutations of one kind of object, and their payload unless it is given with a way to carry them out.
 macro_rules! mutations {
-    ($view:ident, $payload:ident { $object:ident } $name:literal: $($(#[$meta:meta])* $mutation:ident($input:ty);)+) => {
+    ($view:ident, $payload:ident { $object:ident } $name:literal: $($mutations:tt)+) => {
         #[doc = concat!("What came of a command to a ", stringify!($view), ".")]
         #[derive(Debug, async_graphql::SimpleObject)]
         pub struct $payload {
@@ -123,6 +123,24 @@ macro_rules! mutations {
             pub errors: Vec<$crate::graphql::error::UserError>,
         }
 
+        impl $payload {
+            async fn carried<C>(
+                ctx: &async_graphql::Context<'_>,
+                command: C,
+                how: $crate::graphql::command::How,
+            ) -> async_graphql::Result<Self>
+            where
+                C: Into<<<$view as zhixing_event_store::View>::Of as zhixing_domain::Aggregate>::Command>,
+            {
+                let outcome = $crate::graphql::command::carry_out::<$view>(ctx, command, how).await?;
+                let $crate::graphql::command::Outcome { object, events, position, errors } = outcome;
+                Ok(Self { $object: object, events, position, errors })
+            }
+        }
+
+        $crate::graphql::command::mutations! { $name -> $payload by $payload::carried: $($mutations)+ }
+    };
+    ($name:literal -> $payload:ident by $carried:path: $($(#[$meta:meta])* $mutation:ident($input:ty);)+) => {
         /// One mutation for each command.
         #[derive(Debug, Default)]
         pub struct Mutations;
@@ -143,9 +161,7 @@ macro_rules! mutations {
                     dry_run: bool,
                 ) -> async_graphql::Result<$payload> {
                     let how = $crate::graphql::command::How { command_id, expected_version, dry_run };
-                    let outcome = $crate::graphql::command::carry_out::<$view>(ctx, input, how).await?;
-                    let $crate::graphql::command::Outcome { object, events, position, errors } = outcome;
-                    Ok($payload { $object: object, events, position, errors })
+                    $carried(ctx, input, how).await
                 }
             )+
         }

@@ -305,7 +305,7 @@ async fn submit(ctx: &Context<'_>, input: Submission) -> Result<SubmitViolationR
     if let Err(error) = work.run::<ViolationReport>(id, None, command).await {
         // What it sealed goes nowhere: it can be the next person's.
         if let (Some((vault, key)), Error::Rejected(_)) = (key, &error) {
-            vault.give_back(Kind::ViolationReport, key).await;
+            vault.give_back(Kind::ViolationReport, key);
         }
         return answered(ctx, Err(error));
     }

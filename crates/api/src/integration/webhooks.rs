@@ -28,10 +28,12 @@ use super::{
     DeliverySettings, account,
     journal::{self, Attempts},
 };
-use crate::graphql::event_subscription::{EventSubscription, place};
+use crate::graphql::{event_subscription::EventSubscription, subscription_command::place};
 
-/// Most webhooks of one service.
-pub const MOST: u64 = 1_000;
+/// Most webhooks of one service; one more is refused.
+pub const MOST: i64 = 1_000;
+/// Most that are looked through: those that were made at the same time on the brink are served too.
+const LOOKED_THROUGH: u64 = 2_000;
 /// How often the list is read though nothing changed: keys expire, secrets end, attempts grow old.
 const EVERY: Duration = Duration::from_mins(1);
 /// How often an endpoint is challenged before its subscription is suspended.
@@ -129,7 +131,7 @@ impl Webhooks {
         let wanted = Condition::all().add(Expr::col("method").eq(DeliveryMethod::Webhook)).add(
             Expr::col("status").is_in([EventSubscriptionStatus::Unverified, EventSubscriptionStatus::Active]),
         );
-        let subscriptions: Vec<EventSubscription> = self.store.pool().all(wanted, MOST).await?;
+        let subscriptions: Vec<EventSubscription> = self.store.pool().all(wanted, LOOKED_THROUGH).await?;
         let current = |id: &Uuid, work: &AtWork| {
             let same = |subscription: &EventSubscription| {
                 subscription.life.id.0.uuid() == *id && subscription.life.version == work.version
@@ -167,7 +169,7 @@ impl Webhooks {
         let cancelled = Condition::all().add(Expr::col("status").eq(EventSubscriptionStatus::Cancelled)).add(
             Expr::col("id").in_subquery(sea_query::Query::select().column("id").from("consumers").to_owned()),
         );
-        for subscription in self.store.pool().all::<EventSubscription>(cancelled, MOST).await? {
+        for subscription in self.store.pool().all::<EventSubscription>(cancelled, LOOKED_THROUGH).await? {
             let keys = [&subscription.signing_key, &subscription.former_key];
             let mut destroyed = true;
             for key in keys.into_iter().flatten() {

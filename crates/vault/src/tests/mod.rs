@@ -1,5 +1,5 @@
 //! What the vault promises.
-use std::{fs, path::Path, sync::Arc};
+use std::{collections::HashSet, fs, path::Path, sync::Arc};
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
@@ -8,7 +8,10 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use zhixing_domain::{Clock, Kind, Sealed, sealed::Confidential};
 
-use crate::{MasterKey, MasterSource, Place, Plain, Vault, VaultError, vault::PersonalKey};
+use crate::{
+    MasterKey, MasterSource, Place, Plain, Vault, VaultError,
+    vault::{AHEAD, PersonalKey},
+};
 
 #[derive(Debug)]
 struct Stopped;
@@ -133,7 +136,7 @@ async fn a_rotation_keeps_everything_readable_also_for_a_service_that_runs() {
             assert_eq!(key.open(place(number), sealed).unwrap().reveal(), SECRET);
         }
         // More than were made ahead.
-        for _ in 0..40 {
+        for _ in 0..AHEAD + 10 {
             let key = vault.new_key(Kind::Task).await.unwrap();
             assert!(vault.key(key.id()).await.is_ok());
         }
@@ -144,6 +147,18 @@ async fn a_rotation_keeps_everything_readable_also_for_a_service_that_runs() {
         vault_of(directory.path(), file(directory.path())).await,
         Err(VaultError::WrongMaster { .. })
     ));
+}
+
+#[tokio::test]
+async fn many_at_once_get_a_key_each() {
+    let (_directory, vault) = vault().await;
+    let all = (0..3 * AHEAD).map(|_| vault.new_key(Kind::Task));
+    let all = futures_util::future::try_join_all(all).await.unwrap();
+    let ids: HashSet<Uuid> = all.iter().map(PersonalKey::id).collect();
+    assert_eq!(ids.len(), 3 * AHEAD);
+    for id in ids {
+        assert!(vault.key(id).await.is_ok(), "it was on disk before it was given away");
+    }
 }
 
 #[tokio::test]
