@@ -124,10 +124,15 @@ async fn answer<E: Executor, A: Authenticator>(
         _ => {}
     }
     let (parts, body) = request.into_parts();
+    let limits = endpoint.limits();
+    let most = match A::name(&viewer) {
+        Some(_) => limits.body_bytes,
+        None => limits.anonymous_body_bytes.min(limits.body_bytes),
+    };
     let params = if method == Method::GET {
         from_uri(endpoint, &parts.uri)
     } else {
-        from_body(endpoint, &parts, body).await
+        from_body(endpoint, &parts, body, most).await
     }?;
     let operation_id = params.operation_id.clone();
     let operation = match endpoint.admit(params, viewer, &client, request_id.to_owned()) {
@@ -188,6 +193,7 @@ async fn from_body<E: Executor, A: Authenticator>(
     endpoint: &Endpoint<E, A>,
     parts: &Parts,
     body: Body,
+    most: usize,
 ) -> Result<Params, Refusal> {
     if !media::is_json(&parts.headers) {
         let message = "the body must be `Content-Type: application/json` in UTF-8";
@@ -195,7 +201,7 @@ async fn from_body<E: Executor, A: Authenticator>(
         return Err(Refusal::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, error));
     }
     let limits = endpoint.limits();
-    let reading = read(&parts.headers, body, limits.body_bytes);
+    let reading = read(&parts.headers, body, most);
     let late = || {
         Refusal::new(
             StatusCode::REQUEST_TIMEOUT,
@@ -220,9 +226,10 @@ fn malformed(error: ServerError) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, error)
 }
 
+/// A body of `limit` bytes at most.
 async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, Refusal> {
     let too_large = || {
-        let message = format!("the body has more than {limit} bytes");
+        let message = format!("the body has more than {limit} bytes, the most that you may send");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error::error(error::PAYLOAD_TOO_LARGE, message))
     };
     let announced =

@@ -34,6 +34,8 @@ pub struct Limits {
     pub variables_bytes: usize,
     /// Bytes of an HTTP request body.
     pub body_bytes: usize,
+    /// Bytes of an HTTP request body of somebody who did not sign in: they import nothing, and there may be many of them.
+    pub anonymous_body_bytes: usize,
     /// Milliseconds within which the whole body has to arrive.
     pub body_timeout_ms: u64,
     /// Milliseconds a query or a mutation may run.
@@ -95,6 +97,7 @@ impl Default for Limits {
             // Room for the text of a file to import.
             variables_bytes: 7 << 20,
             body_bytes: 8 << 20,
+            anonymous_body_bytes: 256 << 10,
             body_timeout_ms: 15_000,
             execution_timeout_ms: 30_000,
             subscriptions: 100,

@@ -139,6 +139,15 @@ async fn malformed_requests_are_told_what_is_wrong() {
 }
 
 #[tokio::test]
+async fn nobody_sends_as_much_as_somebody() {
+    let server = serve(Limits { anonymous_body_bytes: 1_000, ..Limits::default() }).await;
+    let body = format!(r#"{{"query":"{{ hello }}"{}}}"#, " ".repeat(2_000));
+    let request = || server.post().header("content-type", JSON).body(body.clone());
+    assert_eq!(read(request()).await.0, 413);
+    assert_eq!(read(request().bearer_auth("good")).await.0, 200);
+}
+
+#[tokio::test]
 async fn a_large_body_without_length_is_cut_and_a_slow_one_given_up() {
     let server = serve(Limits { body_bytes: 10_000, body_timeout_ms: 200, ..Limits::default() }).await;
     let chunks = streams::iter((0..100).map(|_| Ok::<_, std::io::Error>(vec![b' '; 1000])));
