@@ -230,6 +230,9 @@ pub enum ConfigError {
     /// It cannot be the source of events.
     #[error("delivery.source must be a URI reference of 1 to {LONGEST_SOURCE} characters")]
     Source,
+    /// Too many name servers.
+    #[error("delivery.name_servers has more than 8 entries")]
+    NameServers,
 }
 
 impl Settings {
@@ -261,6 +264,9 @@ impl Settings {
         settings.identity.check().map_err(ConfigError::Identity)?;
         if !settings.delivery.has_source() {
             return Err(ConfigError::Source);
+        }
+        if !settings.delivery.has_few_name_servers() {
+            return Err(ConfigError::NameServers);
         }
         settings.nats.check()?;
         Ok(settings)
@@ -394,6 +400,12 @@ mod tests {
         let source =
             |text: &str| read(&format!("[delivery]\nsource = {text:?}")).unwrap().delivery.has_source();
         assert!(source("/zhixing") && !source("") && !source("a\r\nb"));
+        let servers =
+            |text: &str| read(&format!("[delivery]\nname_servers = {text}")).map(|read| read.delivery);
+        assert!(servers(r#"["10.0.0.53:53", "[fd00::53]:53"]"#).unwrap().has_few_name_servers());
+        assert!(servers(r#"["10.0.0.53"]"#).is_err(), "the port is missing");
+        let nine = format!("[{}]", [r#""10.0.0.53:53""#; 9].join(","));
+        assert!(!servers(&nine).unwrap().has_few_name_servers());
         assert!(read("[nats]\nserver = \"nats://127.0.0.1:4222\"").is_err());
     }
 

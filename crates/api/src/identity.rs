@@ -402,7 +402,8 @@ impl Authenticator for Identity {
         async move {
             loop {
                 changes.borrow_and_update();
-                let until = match identity.access(&said).await {
+                // On the heap while it is needed: sockets are many, and most of the time they wait.
+                let until = match Box::pin(identity.access(&said)).await {
                     Ok(access) if access.visitor == visitor => access.until,
                     Ok(_) | Err(Refused { what: RefusedWhat::Capacity, .. }) => {
                         return AccessChanged::RolesChanged;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows GraphQL or how people sign in. The log is read by position, so every way out is a place to go on from.
 pub mod cloud_event;
+pub mod name_servers;
 pub mod nats;
 pub mod public_address;
 pub mod standard_webhooks;

@@ -172,10 +172,18 @@ impl Follower {
                 self.at = event.position;
                 return Ok(Some(Arc::new(event)));
             }
+            // Those who wait hold nothing of the past.
+            self.page = Vec::new().into_iter();
             let Some(live) = &mut self.live else {
                 // Listen first, then read: nothing can fall between the two.
                 let live = self.tail.live.subscribe();
-                let page = self.tail.pool.read_each(self.at, PAGE).await?;
+                if self.tail.head() <= self.at {
+                    // What is recorded from now on is handed out, and there is nothing before.
+                    self.live = Some(live);
+                    continue;
+                }
+                // On the heap: most of the time it is not needed.
+                let page = Box::pin(self.tail.pool.read_each(self.at, PAGE)).await?;
                 if page.len() < PAGE as usize {
                     self.live = Some(live);
                 }

@@ -1,6 +1,6 @@
 //! Mutations: one for each command, all of one shape.
 use async_graphql::{Context, Result};
-use zhixing_domain::{Aggregate, Kind};
+use zhixing_domain::{Aggregate, Command, Kind};
 use zhixing_event_store::{Error, Order, Receipt, View};
 
 use super::{
@@ -51,11 +51,15 @@ pub async fn carry_out<V: View>(
         expected_version: how.expected_version,
         dry_run: how.dry_run,
     };
+    // A unit that is new is nobody's yet.
+    let concerns_access = match V::Of::KIND {
+        Kind::RoleGrant | Kind::ServiceKey => true,
+        Kind::Unit => order.command.target().is_some(),
+        _ => false,
+    };
     let done = ctx.store().execute::<V>(order).await;
     ctx.session().forget();
-    if matches!(V::Of::KIND, Kind::RoleGrant | Kind::ServiceKey | Kind::Unit)
-        && let Some(identity) = ctx.data_opt::<Identity>()
-    {
+    if concerns_access && let Some(identity) = ctx.data_opt::<Identity>() {
         identity.forget();
     }
     match done {

@@ -7,9 +7,11 @@ pub mod journal;
 pub mod pull;
 pub mod webhooks;
 
+use std::net::SocketAddr;
+
 use ipnet::IpNet;
 use serde::Deserialize;
-use zhixing_delivery::cloud_event::SOURCE;
+use zhixing_delivery::{cloud_event::SOURCE, name_servers};
 
 /// Most characters of a source.
 pub const LONGEST_SOURCE: usize = 1_000;
@@ -26,6 +28,8 @@ pub struct DeliverySettings {
     pub allow_networks: Vec<IpNet>,
     /// Whether webhooks may be sent without TLS.
     pub allow_http: bool,
+    /// Whom to ask for the addresses of endpoints, `ADDRESS:PORT`, at most 8; the system when there are none.
+    pub name_servers: Vec<SocketAddr>,
 }
 
 impl DeliverySettings {
@@ -33,10 +37,21 @@ impl DeliverySettings {
     pub fn has_source(&self) -> bool {
         (1..=LONGEST_SOURCE).contains(&self.source.len()) && self.source.chars().all(|c| c.is_ascii_graphic())
     }
+
+    /// Whether no more name servers are named than are asked.
+    pub fn has_few_name_servers(&self) -> bool {
+        self.name_servers.len() <= name_servers::MOST
+    }
 }
 
 impl Default for DeliverySettings {
     fn default() -> Self {
-        Self { source: SOURCE.into(), webhooks: true, allow_networks: Vec::new(), allow_http: false }
+        Self {
+            source: SOURCE.into(),
+            webhooks: true,
+            allow_networks: Vec::new(),
+            allow_http: false,
+            name_servers: Vec::new(),
+        }
     }
 }

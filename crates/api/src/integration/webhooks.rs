@@ -3,13 +3,14 @@
 //! The list of subscriptions is read again when one of them or a service key changes, and now and then for what days bring
 //! about. A courier works by the subscription as it was when it was started; a change replaces it. Couriers of several
 //! processes share the work, because each claims what it sends.
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use sea_query::{Condition, Expr, ExprTrait};
 use tokio::{sync::watch, task::JoinHandle};
 use uuid::Uuid;
 use zhixing_delivery::{
+    name_servers::NameServers,
     public_address::PublicOnly,
     standard_webhooks::Secret,
     webhook::{Courier, Destination, Halt, Sender, Verdict, patience},
@@ -88,10 +89,15 @@ impl Webhooks {
     /// What sends webhooks over this log.
     ///
     /// # Errors
-    /// When TLS cannot be set up.
-    pub fn new(store: EventStore, vault: Vault, settings: &DeliverySettings) -> Result<Self, reqwest::Error> {
-        let addresses = PublicOnly::new(settings.allow_networks.clone());
-        let sender = Sender::new(addresses, settings.allow_http)?;
+    /// When TLS cannot be set up, or the name servers cannot be asked.
+    pub fn new(store: EventStore, vault: Vault, settings: &DeliverySettings) -> io::Result<Self> {
+        let allowed = settings.allow_networks.clone();
+        let addresses = if settings.name_servers.is_empty() {
+            PublicOnly::new(allowed)
+        } else {
+            PublicOnly::with_names(allowed, NameServers::new(&settings.name_servers)?)
+        };
+        let sender = Sender::new(addresses, settings.allow_http).map_err(io::Error::other)?;
         Ok(Self { store, vault, sender, source: settings.source.as_str().into() })
     }
 

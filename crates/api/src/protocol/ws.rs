@@ -25,8 +25,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 /// The one subprotocol served.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// Bytes buffered before a write; a message is flushed at once anyway, and idle sockets are many.
-const BUFFER: usize = 4 << 10;
+/// Bytes read at once, and buffered before a write: what clients say is short, a message is flushed at once anyway, and idle
+/// sockets are many.
+const BUFFER: usize = 1 << 10;
 /// Characters of an operation id.
 const ID_CHARS: usize = 128;
 /// How long a closed socket waits for the other side to close too.

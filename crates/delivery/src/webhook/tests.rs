@@ -1,9 +1,7 @@
 //! A receiver on this machine, a log of its own, and what the one gets of the other.
 use std::{
     collections::HashMap,
-    io,
-    net::IpAddr,
-    pin::Pin,
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
@@ -19,7 +17,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
-use tokio::sync::watch;
+use hickory_resolver::proto::{
+    op::Message,
+    rr::{RData, Record, RecordType, rdata::A},
+};
+use tokio::{net::UdpSocket, sync::watch};
 use uuid::Uuid;
 use zhixing_domain::{
     Clock, Kind,
@@ -33,7 +35,8 @@ use zhixing_event_store::{
 
 use super::{Courier, Destination, Entry, Halt, Journal, Sender};
 use crate::{
-    public_address::{LookUp, PublicOnly},
+    name_servers::NameServers,
+    public_address::PublicOnly,
     standard_webhooks::{ID, SIGNATURE, Secret, TIMESTAMP, is_signed_by},
 };
 
@@ -310,14 +313,30 @@ async fn redirects_are_not_followed_and_private_networks_not_reached() {
     assert_eq!(scene.receiver.asked(), 1, "nobody else was spoken to");
 }
 
-/// Names a public address first and this machine ever after.
-struct Rebinding(AtomicUsize);
-impl LookUp for Rebinding {
-    fn look_up(&self, _: String) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>> {
-        let first = self.0.fetch_add(1, Ordering::SeqCst) == 0;
-        let address = if first { "192.0.2.1" } else { "127.0.0.1" };
-        Box::pin(async move { Ok(vec![address.parse().unwrap()]) })
-    }
+/// A name server that names one address in its first answer about IPv4 and this machine ever after, and keeps nobody from
+/// asking again.
+async fn rebinding(first: Ipv4Addr) -> (SocketAddr, Arc<AtomicUsize>) {
+    let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let (address, asked) = (socket.local_addr().unwrap(), Arc::new(AtomicUsize::new(0)));
+    let counter = asked.clone();
+    tokio::spawn(async move {
+        let mut question = [0; 512];
+        loop {
+            let (size, whose) = socket.recv_from(&mut question).await.unwrap();
+            let question = Message::from_vec(&question[..size]).unwrap();
+            let mut answer = Message::response(question.metadata.id, question.metadata.op_code);
+            answer.queries.clone_from(&question.queries);
+            for query in &question.queries {
+                if query.query_type() == RecordType::A {
+                    let is_first = counter.fetch_add(1, Ordering::SeqCst) == 0;
+                    let named = if is_first { first } else { Ipv4Addr::LOCALHOST };
+                    answer.add_answer(Record::from_rdata(query.name().clone(), 0, RData::A(A(named))));
+                }
+            }
+            socket.send_to(&answer.to_vec().unwrap(), whose).await.unwrap();
+        }
+    });
+    (address, asked)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -325,8 +344,10 @@ async fn a_name_server_that_changes_its_mind_gains_nothing() {
     let scene = Scene::new(|_, _| ok()).await;
     // 192.0.2.1 stands for a public address here; nobody answers there.
     let allowed: Vec<ipnet::IpNet> = vec!["192.0.2.0/24".parse().unwrap()];
-    let names = PublicOnly::with_names(allowed, Rebinding(AtomicUsize::new(0)));
-    assert!(names.addresses("hub.example.cn").await.is_ok(), "when it was entered");
+    let (server, asked) = rebinding("192.0.2.1".parse().unwrap()).await;
+    let names = PublicOnly::with_names(allowed, NameServers::new(&[server]).unwrap());
+    let found = names.addresses("hub.example.cn").await.unwrap();
+    assert_eq!(found, ["192.0.2.1".parse::<IpAddr>().unwrap()], "when it was entered");
     let sender = Sender::new(names, true).unwrap();
     let port = scene.url.rsplit(':').next().unwrap().to_owned();
     let secret = [Secret::read(&scene.secret.reveal()).unwrap()];
@@ -336,5 +357,6 @@ async fn a_name_server_that_changes_its_mind_gains_nothing() {
         let reason = sent.result.unwrap_err();
         assert!(reason.contains("hub.example.cn leads to 127.0.0.1"), "{reason}");
     }
+    assert!(asked.load(Ordering::SeqCst) >= 4, "it was asked for every connection");
     assert_eq!(scene.receiver.asked(), 0);
 }
