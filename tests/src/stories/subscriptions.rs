@@ -1,10 +1,11 @@
 //! Event subscriptions: who may have one, what it is for, and how it is managed.
 use serde_json::{Value, json};
-use zhixing_api::{graphql::event_subscription::EventSubscription, integration::webhooks::MOST};
+use zhixing_api::graphql::event_subscription::EventSubscription;
 use zhixing_domain::{
     Id, Role, Sealed, Viewer,
     integration::event_subscription::{
-        ChangeFilter, CreateSubscription, EnvelopeForm, NewEndpoint, SignatureScheme, SigningKey,
+        ChangeFilter, CreateSubscription, EnvelopeForm, MOST_WEBHOOKS, NewEndpoint, SignatureScheme,
+        SigningKey,
     },
 };
 
@@ -149,10 +150,11 @@ story!(one_webhook_more_than_are_served_is_refused, |house| {
                 secret: Sealed::new(uuid::Uuid::from_u128(5), "c2VjcmV0").unwrap(),
                 public_key: None,
             },
+            others: 0,
         }),
     };
     let mut last = None;
-    for some in (1..MOST).collect::<Vec<_>>().chunks(111) {
+    for some in (1..MOST_WEBHOOKS).collect::<Vec<_>>().chunks(111) {
         let mut work = store.begin(&administrator, None);
         for number in some {
             let id = Id::new(store.clock().new_id());
@@ -162,21 +164,29 @@ story!(one_webhook_more_than_are_served_is_refused, |house| {
         work.commit(None).await.unwrap();
     }
     let token = system(&hub);
-    let query = "mutation($input: CreateSubscriptionInput!) {
-        createSubscription(input: $input) { position } }";
-    let webhook = json!({ "input": { "name": "又一平台", "unitId": hub, "regionCode": "440800",
-        "endpoint": { "url": "https://hub.example.cn/in" } } });
-    house.ok(&token, query, webhook.clone()).await;
-    let refused = house.ask(&token, query, webhook.clone()).await;
-    let error = &refused.body["errors"][0];
-    assert_eq!(error["extensions"]["field"], "input.endpoint", "{error}");
-    assert!(error["message"].as_str().unwrap().contains("1000 webhooks"), "{error}");
+    let webhook = json!({ "name": "又一平台", "unitId": hub, "regionCode": "440800",
+        "endpoint": { "url": "https://hub.example.cn/in" } });
+    let create = async |input: &Value, command: &str| {
+        let query = format!(
+            "mutation($input: CreateSubscriptionInput!, $command: String!) {{
+                createSubscription(input: $input, commandId: $command) {{
+                    eventSubscription {{ id }} position {ERRORS} }} }}"
+        );
+        house.ok(&token, &query, json!({ "input": input, "command": command })).await["createSubscription"]
+            .take()
+    };
+    let first = create(&webhook, "first").await;
+    assert!(first["position"].is_number(), "{first}");
+    let refused = create(&webhook, "second").await;
+    assert_eq!(refusal(&refused), "RULE_VIOLATION");
+    assert!(refused["errors"][0]["message"].as_str().unwrap().contains("1000 webhooks"), "{refused}");
+    assert_eq!(create(&webhook, "first").await["eventSubscription"], first["eventSubscription"], "a retry");
     // What stands still may go on, so it counts; what is pulled does not, nor what was cancelled.
     let stop = json!({ "id": last.unwrap(), "reason": "停用" });
     tell(house, &token, "pauseSubscription", "PauseSubscription", stop.clone()).await;
-    assert!(house.ask(&token, query, webhook.clone()).await.body["errors"].is_array());
-    let pulled = json!({ "input": { "name": "拉取", "unitId": hub, "regionCode": "440800" } });
-    house.ok(&token, query, pulled).await;
+    assert_eq!(refusal(&create(&webhook, "third").await), "RULE_VIOLATION");
+    let pulled = json!({ "name": "拉取", "unitId": hub, "regionCode": "440800" });
+    assert!(create(&pulled, "pulled").await["position"].is_number());
     tell(house, &token, "cancelSubscription", "CancelSubscription", stop).await;
-    house.ok(&token, query, webhook).await;
+    assert!(create(&webhook, "fourth").await["position"].is_number());
 });

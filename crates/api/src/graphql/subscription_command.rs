@@ -25,7 +25,7 @@ use super::{
     event_subscription::EventSubscription,
     informer::Keys,
 };
-use crate::integration::{account, webhooks};
+use crate::integration::account;
 
 /// Where a webhook is sent to.
 #[derive(Clone, Debug, InputObject)]
@@ -141,13 +141,12 @@ pub fn place(key: Uuid) -> Place {
     Place { kind: Kind::EventSubscription, id: key }
 }
 
-/// Whether one more webhook would be served: one that stands still may go on at any time, so all count that are not cancelled.
-async fn is_room_for_webhook(ctx: &Context<'_>) -> Result<bool> {
+/// How many webhooks there are that are not cancelled.
+async fn webhooks(ctx: &Context<'_>) -> Result<i64> {
     let living = Condition::all()
         .add(Expr::col("method").eq(DeliveryMethod::Webhook))
         .add(Expr::col("status").ne(EventSubscriptionStatus::Cancelled));
-    let living = ctx.store().pool().count::<EventSubscription>(living).await.map_err(error::fault)?;
-    Ok(living < webhooks::MOST)
+    ctx.store().pool().count::<EventSubscription>(living).await.map_err(error::fault)
 }
 
 /// How far the clocks of processes may be apart when a time is looked for in the log.
@@ -177,17 +176,13 @@ impl Asked for CreateSubscriptionInput {
         if after.is_some_and(|after| after > head) {
             return Err(error::invalid("input.after", "lies behind the end of the log"));
         }
-        let made = match &endpoint {
-            Some(_) if !is_room_for_webhook(ctx).await? => {
-                let reason =
-                    format!("there are {} webhooks, as many as can be served: pull instead", webhooks::MOST);
-                return Err(error::invalid("input.endpoint", &reason));
+        let (endpoint, made) = match endpoint {
+            Some(EndpointInput { url, signature_scheme }) => {
+                let (made, others) = (make(ctx, signature_scheme).await?, webhooks(ctx).await?);
+                (Some(NewEndpoint { url, key: made.key.clone(), others }), Some(made))
             }
-            Some(endpoint) => Some(make(ctx, endpoint.signature_scheme).await?),
-            None => None,
+            None => (None, None),
         };
-        let key = made.as_ref().map(|made| made.key.clone());
-        let endpoint = endpoint.zip(key).map(|(endpoint, key)| NewEndpoint { url: endpoint.url, key });
         let command =
             CreateSubscription { name, unit_id, region_code, filter, after, head, envelope, endpoint };
         Ok((command.into(), made))

@@ -31,9 +31,8 @@ use super::{
 };
 use crate::graphql::{event_subscription::EventSubscription, subscription_command::place};
 
-/// Most webhooks of one service; one more is refused.
-pub const MOST: i64 = 1_000;
-/// Most that are looked through: those that were made at the same time on the brink are served too.
+/// Most subscriptions that are looked through: twice as many as there may be webhooks, because those that were made at the same
+/// time on the brink are served too.
 const LOOKED_THROUGH: u64 = 2_000;
 /// How often the list is read though nothing changed: keys expire, secrets end, attempts grow old.
 const EVERY: Duration = Duration::from_mins(1);

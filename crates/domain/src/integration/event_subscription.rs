@@ -173,6 +173,8 @@ commands! {
 pub const ADDRESS: usize = 2_000;
 /// Most hours for which the former signing secret goes on signing beside the new one: a week.
 pub const MOST_OVERLAP_HOURS: i32 = 168;
+/// Most webhooks of one service. One that stands still may go on at any time, so all count that are not cancelled.
+pub const MOST_WEBHOOKS: i64 = 1_000;
 
 /// Where a webhook is sent to, and what signs it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -231,6 +233,9 @@ pub struct NewEndpoint {
     /// What signs.
     #[serde(skip)]
     pub key: SigningKey,
+    /// How many other webhooks there are that are not cancelled.
+    #[serde(skip)]
+    pub others: i64,
 }
 
 /// Changes what a subscription is called and for (变更订阅). What is left out stays. What lies behind its position is judged by
@@ -514,8 +519,14 @@ impl Aggregate for EventSubscription {
                 let after = after.unwrap_or(head);
                 check_position("after", after)?;
                 let (method, endpoint) = match endpoint {
-                    Some(NewEndpoint { url, key }) => {
+                    Some(NewEndpoint { url, key, others }) => {
                         check_address("endpoint.url", &url)?;
+                        if others >= MOST_WEBHOOKS {
+                            let message = format!(
+                                "there are {others} webhooks, as many as can be served: pull, or cancel one first"
+                            );
+                            return Err(Rejection::rule("most-webhooks", message, None));
+                        }
                         (DeliveryMethod::Webhook, Some(Endpoint { url, key }))
                     }
                     None => (DeliveryMethod::Pull, None),

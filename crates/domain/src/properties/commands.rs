@@ -839,7 +839,8 @@ pub(super) fn event_subscription_commands() -> BoxedStrategy<EventSubscriptionCo
             public_key: None,
         })
     }
-    let endpoint = (urls(), keys()).prop_map(|(url, key)| NewEndpoint { url, key });
+    let others = select(vec![0, MOST_WEBHOOKS - 1, MOST_WEBHOOKS]);
+    let endpoint = (urls(), keys(), others).prop_map(|(url, key, others)| NewEndpoint { url, key, others });
     let form = select(EnvelopeForm::ALL);
     let create = (texts(), ids(), regions(), filters(), maybe(-1_i64..9), form.clone(), maybe(endpoint));
     let create = create.prop_map(|(name, unit_id, region_code, filter, after, envelope, endpoint)| {

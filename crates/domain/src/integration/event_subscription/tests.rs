@@ -101,10 +101,21 @@ fn addresses_have_a_form() {
         "https://hub.example.cn/a b",
         "hub.example.cn",
     ] {
-        let endpoint = Some(NewEndpoint { url: url.into(), key: key() });
+        let endpoint = Some(NewEndpoint { url: url.into(), key: key(), others: 0 });
         let command = CreateSubscription { endpoint, ..create() };
         ask(&office("ann"), command).then_rejected("INVALID_INPUT");
     }
+}
+
+#[test]
+fn there_are_no_more_webhooks_than_are_served() {
+    let url = "https://hub.example.cn/";
+    let webhook = |others| {
+        let endpoint = Some(NewEndpoint { url: url.into(), key: key(), others });
+        CreateSubscription { endpoint, filter: ChangeFilter::default(), ..create() }
+    };
+    ask(&system(), webhook(MOST_WEBHOOKS - 1)).then([created(Some(url))]);
+    ask(&system(), webhook(MOST_WEBHOOKS)).then_rejected("RULE_VIOLATION");
 }
 
 #[test]
