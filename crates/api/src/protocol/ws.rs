@@ -21,7 +21,7 @@ use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::future::pending;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 /// The one subprotocol served.
 const PROTOCOL: &str = "graphql-transport-ws";
@@ -32,6 +32,8 @@ const BUFFER: usize = 1 << 10;
 const ID_CHARS: usize = 128;
 /// How long a closed socket waits for the other side to close too.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// How long a socket stays open for the other side to hear why it is cut in the middle of a message.
+const HEARD: Duration = Duration::from_millis(500);
 /// Close code for what may work later (RFC 6455 registry).
 const TRY_AGAIN: u16 = 1013;
 /// Pings without any sign of life before a socket is cut.
@@ -439,6 +441,8 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
     /// Ends all operations, says why, and waits a little for the other side to hear it.
     async fn farewell(mut self, close: Close) {
         self.running.clear();
+        let unread =
+            matches!(close, Close::With(close_code::SIZE | close_code::INVALID | close_code::PROTOCOL, _));
         let goodbye = async {
             let said = match close {
                 Close::With(code, reason) => {
@@ -453,6 +457,10 @@ impl<E: Executor, A: Authenticator> Connection<E, A> {
             };
             if said {
                 while let Some(Ok(_)) = self.socket.recv().await {}
+                if unread {
+                    // Dropped now, what was never read would take the close frame with it.
+                    sleep(HEARD).await;
+                }
             }
         };
         // Whether they heard it or not, the socket is dropped now.

@@ -286,6 +286,15 @@ async fn a_socket_has_its_limits() {
     assert_eq!(client.closed().await, 1009);
 }
 
+/// Also when most of what is too long was never read.
+#[tokio::test]
+async fn whoever_says_too_much_hears_so() {
+    let server = serve(Limits { ws_message_bytes: 1000, ..Limits::default() }).await;
+    let mut client = ready(&server).await;
+    client.raw(Message::Text("x".repeat(100_000).into())).await;
+    assert_eq!(client.closed().await, 1009);
+}
+
 #[tokio::test]
 async fn a_busy_stream_starves_nobody() {
     let server = serve(Limits::default()).await;
